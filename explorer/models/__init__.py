@@ -1,0 +1,1 @@
+"""The nets: VGG and ResNet as PyTorch modules, built from configurations."""
