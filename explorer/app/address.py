@@ -1,0 +1,132 @@
+"""The page's state as an address, and back: `?tab=compare&model=plain34&vs=resnet34&vs.shortcut=A`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+from urllib.parse import parse_qsl, urlencode
+
+from explorer.config import OPTION_NAMES, ModelConfig
+from explorer.errors import ExplorerError
+from explorer.language import text
+
+DEFAULT_MODEL = ModelConfig("vgg_d")
+DEFAULT_OTHER = ModelConfig("resnet34")
+
+
+@dataclass(frozen=True)
+class PageState:
+    """What a link says.
+
+    Attributes:
+        tab: id of the open tab.
+        model: the configuration chosen in the sidebar.
+        other: the second configuration of the Compare tab.
+        layer: path of the chosen layer, empty for the tab's own choice.
+        unit: (row, column) of the chosen unit, None for the middle one.
+        problems: what was not understood, a sentence each.
+        ready: whether the address was read; a tab reports its selection once before that, when the page is built.
+    """
+
+    tab: str
+    model: ModelConfig = DEFAULT_MODEL
+    other: ModelConfig = DEFAULT_OTHER
+    layer: str = ""
+    unit: tuple[int, int] | None = None
+    problems: tuple[str, ...] = field(default=(), compare=False)
+    ready: bool = field(default=False, compare=False)
+
+
+def to_query(state: PageState) -> str:
+    """The address that reopens `state`, beginning with `?`."""
+    pairs = [("tab", state.tab), ("model", state.model.arch), *_options(state.model, "")]
+    if state.other != DEFAULT_OTHER:
+        pairs += [("vs", state.other.arch), *_options(state.other, "vs.")]
+    if state.layer:
+        pairs.append(("layer", state.layer))
+    if state.unit is not None:
+        pairs.append(("unit", f"{state.unit[0]},{state.unit[1]}"))
+    return "?" + urlencode(pairs)
+
+
+def _options(config: ModelConfig, prefix: str) -> list[tuple[str, str]]:
+    return [(prefix + name, _written(value)) for name, value in config.overrides().items()]
+
+
+def _written(value: Any) -> str:
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+
+def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageState:
+    """Read an address; what is not understood is left out and said in `problems`.
+
+    Args:
+        query: the part from `?` on.
+        tabs: ids of the tabs there are, the first one being the default.
+        language: of the sentences.
+    """
+    given = dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
+    problems: list[str] = []
+    tab = given.pop("tab", tabs[0])
+    if tab not in tabs:
+        problems.append(text("link.unknown", language, name="tab", value=tab[:40], known=", ".join(tabs)))
+        tab = tabs[0]
+    model = _config(given, "model", "", DEFAULT_MODEL, problems, language)
+    other = _config(given, "vs", "vs.", DEFAULT_OTHER, problems, language)
+    layer = given.pop("layer", "")
+    unit = _unit(given.pop("unit", None), problems, language)
+    for name in given:
+        # Gradio's own parameters begin with two underscores or name its theme.
+        if not name.startswith("__") and name not in {"view", "deep_link", "session_hash"}:
+            problems.append(text("link.ignored", language, name=name[:40]))
+    return PageState(tab, model, other, layer, unit, tuple(problems), ready=True)
+
+
+def _unit(value: str | None, problems: list[str], language: str) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    row, _, column = value.partition(",")
+    if row.isdecimal() and column.isdecimal():
+        return int(row), int(column)
+    problems.append(text("link.unknown", language, name="unit", value=value[:40], known="12,7"))
+    return None
+
+
+def _config(
+    given: dict[str, str], key: str, prefix: str, default: ModelConfig, problems: list[str], language: str
+) -> ModelConfig:
+    """The configuration under `key`, with each option that can be understood and combined."""
+    arch = given.pop(key, None)
+    config = default
+    if arch is not None:
+        try:
+            config = ModelConfig(arch)
+        except ExplorerError as error:
+            problems.append(str(error))
+    for name in OPTION_NAMES:
+        value = given.pop(prefix + name, None)
+        if value is None:
+            continue
+        try:
+            config = config.replace(**{name: _read(name, value)})
+        except ExplorerError as error:
+            problems.append(str(error))
+    return config
+
+
+_TYPES = {name: str(hint) for name, hint in get_type_hints(ModelConfig).items()}
+
+
+def _read(name: str, value: str) -> Any:
+    """The value of an option as its own type; what cannot be read stays text, for the configuration to refuse."""
+    hint = _TYPES[name]
+    if "bool" in hint:
+        return {"true": True, "false": False}.get(value.lower(), value)
+    try:
+        if "float" in hint:
+            return float(value)
+        if "int" in hint:
+            return int(value)
+    except ValueError:
+        pass
+    return value

@@ -1,0 +1,38 @@
+"""Errors on the page: ours become a message where they belong, others are logged and said plainly."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import gradio as gr
+
+from explorer.errors import ExplorerError
+from explorer.language import text
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_log = logging.getLogger("explorer.app")
+
+
+def reported(language: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Let a page function raise: what is shown stays, and the page says what was wrong."""
+
+    def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        @functools.wraps(function)
+        def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            try:
+                return function(*args, **kwargs)
+            except ExplorerError as error:
+                raise gr.Error(str(error), print_exception=False) from error
+            except gr.Error:
+                raise
+            except Exception as error:
+                _log.exception("%s failed", function.__name__)
+                raise gr.Error(text("problem.unexpected", language, what=type(error).__name__)) from error
+
+        return guarded
+
+    return decorate

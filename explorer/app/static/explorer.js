@@ -1,0 +1,278 @@
+/* The page's own widgets: chart cards, layer tables, the address bar. Each is called once by its gr.HTML component with
+   (element, props, watch, trigger); `props.value` is a JSON string made by explorer/app/widgets.py. */
+(function () {
+  "use strict";
+  if (window.explorer) return;
+
+  const el = (tag, attributes, ...children) => {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (name === "text") node.textContent = value;
+      else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+      else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value);
+    }
+    node.append(...children);
+    return node;
+  };
+  const parse = (value) => { try { return value ? JSON.parse(value) : null; } catch (error) { return null; } };
+  const cssVariable = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
+
+  /* ---------------------------------------------------------------- saving */
+  const csvCell = (value) => {
+    const cell = value === null || value === undefined ? "" : String(value);
+    return /[",\n]/.test(cell) ? '"' + cell.replaceAll('"', '""') + '"' : cell;
+  };
+  const save = (name, content, type) => {
+    const link = el("a", { href: URL.createObjectURL(new Blob([content], { type })), download: name });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+  const asCsv = (titles, rows) =>
+    "\ufeff" + [titles, ...rows].map((row) => row.map(csvCell).join(",")).join("\n") + "\n";
+  const asMarkdown = (titles, rows) => {
+    const line = (cells) =>
+      "| " + cells.map((cell) => (cell ?? "").toString().replaceAll("|", "\\|")).join(" | ") + " |";
+    return [line(titles), line(titles.map(() => "---")), ...rows.map(line)].join("\n") + "\n";
+  };
+
+  /* ---------------------------------------------------------------- charts */
+  const darkness = () => document.body.classList.contains("dark");
+  const themed = (layout) => {
+    const ink = cssVariable("--body-text-color") || "#24292f";
+    return {
+      ...layout,
+      autosize: true,
+      uirevision: layout.uirevision || "kept",
+      font: { ...(layout.font || {}), color: ink },
+      hoverlabel: {
+        bgcolor: cssVariable("--background-fill-primary") || "#fff",
+        bordercolor: cssVariable("--border-color-primary") || "#999",
+        font: { color: ink },
+      },
+    };
+  };
+  const config = { displaylogo: false, responsive: true, displayModeBar: "hover" };
+
+  const dataTable = (table) => {
+    const head = el("tr", {}, ...table.titles.map((title) => el("th", { scope: "col", text: title })));
+    const body = table.rows.map((row) =>
+      el("tr", {}, ...row.map((cell) => el("td", {
+        text: cell ?? "", class: typeof cell === "number" ? "number" : null }))));
+    return el("table", { class: "plain" }, el("thead", {}, head), el("tbody", {}, ...body));
+  };
+
+  const chart = (element, props, watch, trigger) => {
+    const host = element.querySelector(".chart-card");
+    const plot = el("div", { class: "plot" });
+    const caption = el("figcaption", { "aria-live": "polite" });
+    const summary = el("summary", {});
+    const holder = el("div", { class: "scroll" });
+    const download = el("button", { type: "button", class: "small" });
+    const details = el("details", {}, summary, el("div", { class: "tools" }, download), holder);
+    host.replaceChildren(plot, caption, details);
+    let card = null;
+    let tableDrawn = false;
+    const fill = () => {
+      if (tableDrawn || !card || !card.table) return;
+      holder.replaceChildren(dataTable(card.table));
+      tableDrawn = true;
+    };
+    details.addEventListener("toggle", () => details.open && fill());
+    download.addEventListener("click", () =>
+      card && card.table && save(card.name + ".csv", asCsv(card.table.titles, card.table.rows), "text/csv"));
+    const draw = async () => {
+      const next = parse(props.value);
+      if (!next) { host.hidden = true; return; }
+      host.hidden = false;
+      card = next;
+      tableDrawn = false;
+      caption.textContent = card.caption || "";
+      details.hidden = !card.table;
+      summary.textContent = card.words.data;
+      download.textContent = card.words.csv;
+      if (details.open) fill();
+      // On a phone the legend takes lines of its own: give the plot their height.
+      const narrow = host.offsetWidth > 0 && host.offsetWidth < 500;
+      const layout = themed(card.figure.layout);
+      layout.height = (layout.height || 320) + (narrow ? 14 * Math.min(6, card.figure.data.length) : 0);
+      if (narrow) layout.font = { ...layout.font, size: 11 };
+      plot.style.height = layout.height + "px";
+      plot.setAttribute("role", "img");
+      plot.setAttribute("aria-label", card.caption || card.name);
+      const first = !plot.dataset.drawn;
+      await Plotly.react(plot, card.figure.data, layout, config);
+      if (first) {
+        plot.dataset.drawn = "yes";
+        plot.on("plotly_click", (event) => {
+          const point = event.points[0];
+          trigger("select", { index: [point.x, point.y], value: point.customdata ?? null });
+        });
+      }
+      window.explorer.drawn += 1;
+    };
+    draw();
+    watch("value", draw);
+    new MutationObserver(() => card && draw()).observe(document.body, { attributeFilter: ["class"] });
+    new ResizeObserver(() => plot.dataset.drawn && plot.offsetWidth && Plotly.Plots.resize(plot)).observe(host);
+  };
+
+  /* ---------------------------------------------------------------- layer tables */
+  const layers = (element, props, watch) => {
+    const host = element.querySelector(".layers");
+    const search = el("input", { type: "search", class: "search" });
+    const unfold = el("button", { type: "button", class: "small" });
+    const csv = el("button", { type: "button", class: "small" });
+    const markdown = el("button", { type: "button", class: "small" });
+    const status = el("span", { class: "status", role: "status" });
+    const headRow = el("tr", {});
+    const body = el("tbody", {});
+    const table = el("table", { class: "layer-table" }, el("thead", {}, headRow), body);
+    host.replaceChildren(
+      el("div", { class: "tools" }, search, unfold, csv, markdown, status),
+      el("div", { class: "scroll", tabindex: "0", role: "region" }, table));
+    let data = null;
+    let open = new Set();
+    let order = null; // {column, down}
+
+    const raw = (cell) => (Array.isArray(cell) ? cell[1] : cell);
+    const shown = (cell) => (Array.isArray(cell) ? cell[0] : cell ?? "");
+    const cells = (row, extra) => row.cells.map((cell, index) => {
+      const column = data.columns[index];
+      const node = el("td", {
+        class: column.align, title: Array.isArray(cell) && cell.length > 2 ? cell[2] : null, text: shown(cell) });
+      if (index === 0 && extra) node.prepend(extra);
+      if (row.marks && row.marks.includes(index)) node.classList.add("differs");
+      return node;
+    });
+    const render = () => {
+      const needle = search.value.trim().toLowerCase();
+      const matches = (row) => !needle || row.cells.some((cell) => String(shown(cell)).toLowerCase().includes(needle));
+      const lines = [];
+      if (order) {
+        const sorted = data.rows.filter(matches).sort((a, b) => {
+          const x = raw(a.cells[order.column]), y = raw(b.cells[order.column]);
+          if (x === null || x === undefined) return 1;
+          if (y === null || y === undefined) return -1;
+          const ascending = typeof x === "number" ? x - y : String(x).localeCompare(String(y));
+          return order.down ? -ascending : ascending;
+        });
+        lines.push(...sorted.map((row) => el("tr", { class: "op-" + row.op }, ...cells(row))));
+      } else {
+        let current = null;
+        data.rows.forEach((row) => {
+          const block = row.block === null ? null : data.blocks[row.block];
+          if (block === null) {
+            if (matches(row)) lines.push(el("tr", { class: "op-" + row.op }, ...cells(row)));
+            return;
+          }
+          const unfolded = open.has(block.path) || needle;
+          if (!needle && current !== block.path) {
+            const toggle = el("button", {
+              type: "button", class: "fold", "aria-expanded": String(Boolean(unfolded)),
+              "aria-label": block.path, text: unfolded ? "▾" : "▸" });
+            const line = el("tr", { class: "block" }, ...cells(block, toggle));
+            line.addEventListener("click", () => {
+              open.has(block.path) ? open.delete(block.path) : open.add(block.path);
+              render();
+            });
+            lines.push(line);
+          }
+          current = block.path;
+          if (unfolded && matches(row)) lines.push(el("tr", { class: "inner op-" + row.op }, ...cells(row)));
+        });
+      }
+      if (data.total && !needle) lines.push(el("tr", { class: "total" }, ...cells(data.total)));
+      body.replaceChildren(...lines);
+      const found = needle ? data.rows.filter(matches).length : data.rows.length;
+      status.textContent = data.words.count.replace("{count}", found);
+      const all = data.blocks.length > 0 && data.blocks.every((block) => open.has(block.path));
+      unfold.textContent = all ? data.words.fold : data.words.unfold;
+      unfold.hidden = data.blocks.length === 0;
+      unfold.dataset.all = all ? "yes" : "";
+      headRow.replaceChildren(...data.columns.map((column, index) => {
+        const sorting = order && order.column === index ? (order.down ? "descending" : "ascending") : "none";
+        const arrow = { none: "", ascending: " ↑", descending: " ↓" }[sorting];
+        return el("th", { scope: "col", class: column.align, "aria-sort": sorting, title: column.hint },
+          el("button", {
+            type: "button", text: column.title + arrow,
+            onclick: () => {
+              if (!order || order.column !== index) order = { column: index, down: column.align === "number" };
+              else if (order.down === (column.align === "number")) order = { column: index, down: !order.down };
+              else order = null;
+              render();
+            } }));
+      }));
+    };
+    const plainRows = () => data.rows.map((row) => row.cells.map(raw));
+    const titles = () => data.columns.map((column) => column.title);
+    search.addEventListener("input", render);
+    unfold.addEventListener("click", () => {
+      open = unfold.dataset.all ? new Set() : new Set(data.blocks.map((block) => block.path));
+      render();
+    });
+    csv.addEventListener("click", () => save(data.name + ".csv", asCsv(titles(), plainRows()), "text/csv"));
+    markdown.addEventListener("click", () =>
+      save(data.name + ".md", asMarkdown(titles(), data.rows.map((row) => row.cells.map(shown))), "text/markdown"));
+    const draw = () => {
+      const next = parse(props.value);
+      if (!next) return;
+      if (data && next.name !== data.name) { open = new Set(); }
+      data = next;
+      search.placeholder = data.words.search;
+      search.setAttribute("aria-label", data.words.search);
+      table.parentElement.setAttribute("aria-label", data.words.table);
+      csv.textContent = data.words.csv;
+      markdown.textContent = data.words.markdown;
+      render();
+    };
+    draw();
+    watch("value", draw);
+  };
+
+  /* ---------------------------------------------------------------- the address bar */
+  const address = (element, props, watch, trigger) => {
+    const follow = () => {
+      const wanted = props.value || "";
+      if (wanted && wanted !== location.search) history.pushState(null, "", wanted);
+      for (const link of document.querySelectorAll("a[data-language]"))
+        link.href = link.dataset.language + location.search; // the same state in the other language
+    };
+    watch("value", follow);
+    follow();
+    window.addEventListener("popstate", () => {
+      props.value = location.search;
+      trigger("submit");
+    });
+  };
+
+  /* ---------------------------------------------------------------- the sidebar on a phone, the language links */
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-toggle]");
+    if (button) {
+      const open = document.getElementById(button.dataset.toggle).classList.toggle("open");
+      button.setAttribute("aria-expanded", String(open));
+    }
+    const link = event.target.closest("a[data-language]");
+    if (link) document.cookie = "explorer_language=" + link.lang + "; path=/; max-age=31536000; samesite=lax";
+  });
+
+  /* ---------------------------------------------------------------- copy buttons */
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-copy]");
+    if (!button) return;
+    const source = button.parentElement.querySelector("pre");
+    const done = () => {
+      const before = button.textContent;
+      button.textContent = button.dataset.done;
+      setTimeout(() => (button.textContent = before), 1500);
+    };
+    if (navigator.clipboard) navigator.clipboard.writeText(source.textContent).then(done);
+    else { // plain http beyond localhost: no clipboard there, so select the text instead
+      getSelection().selectAllChildren(source);
+    }
+  });
+
+  window.explorer = { chart, layers, address, drawn: 0, dark: darkness };
+})();

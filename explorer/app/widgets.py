@@ -1,0 +1,227 @@
+"""The page's own widgets: thin `gr.HTML` components whose drawing is in `static/explorer.js`.
+
+`gr.Plot` remounts at every change, which flickers and loses the zoom; these call `Plotly.react` on one element from
+plotly's own bundled script, and fold the data and a caption under each chart. They are functions, not subclasses:
+Gradio writes a stub file beside the module of every component subclass.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+import plotly
+import plotly.graph_objects as go
+
+from explorer import units
+from explorer.language import operation_name, text
+from explorer.results import LayerRow, LayerTable, ReceptiveField, Totals
+
+STATIC = Path(__file__).parent / "static"
+PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+
+
+def _script(path: Path) -> str:
+    return f'<script src="/gradio_api/file={html.escape(path.as_posix())}"></script>'
+
+
+_OWN_HEAD = _script(STATIC / "explorer.js")
+_CHART_HEAD = _script(PLOTLY_JS) + _OWN_HEAD
+
+
+# ---------------------------------------------------------------- charts
+
+
+def chart_value(figure: go.Figure, caption: str, data: pd.DataFrame | None, name: str, language: str) -> str:
+    """What a chart card shows, as the JSON that its script reads.
+
+    Args:
+        figure: the plot.
+        caption: a sentence computed from the plotted values.
+        data: the plotted values, folded under the plot; None hides them.
+        name: name of the CSV file, without its ending.
+        language: `en` or `ko`.
+    """
+    card: dict[str, Any] = {
+        "figure": json.loads(figure.to_json()),
+        "caption": caption,
+        "name": name,
+        "words": {"data": text("chart.data", language), "csv": text("chart.csv", language)},
+        "table": None,
+    }
+    if data is not None:
+        records = json.loads(data.to_json(orient="split"))
+        titles = [text(f"column.{column}", language) for column in records["columns"]]
+        card["table"] = {"titles": titles, "rows": records["data"]}
+    return json.dumps(card, ensure_ascii=False, separators=(",", ":"))
+
+
+def chart(value: str | None = None, *, elem_id: str, height: int = 320) -> gr.HTML:
+    """A chart card; its value is a `chart_value`. Clicking a mark triggers `select`."""
+    return gr.HTML(
+        value,
+        html_template=f'<figure class="chart-card" style="min-height:{height}px"></figure>',
+        js_on_load="window.explorer.chart(element, props, watch, trigger)",
+        head=_CHART_HEAD,
+        apply_default_css=False,
+        elem_id=elem_id,
+        elem_classes="explorer-chart",
+    )
+
+
+# ---------------------------------------------------------------- layer tables
+
+_COLUMNS = ("path", "operation", "output_shape", "params", "macs", "activation_bytes", "training_bytes", "field")
+_NUMBERS = {"params", "macs", "activation_bytes", "training_bytes", "field"}
+
+
+def layers_value(table: LayerTable, language: str) -> str:
+    """A layer table as the JSON that its script reads: rows, the blocks to fold them into, totals."""
+    index = {block.path: at for at, block in enumerate(table.blocks)}
+    rows = [
+        {
+            "op": row.op,
+            "block": None if row.block is None else index[row.block],
+            "cells": [
+                row.path,
+                _operation(row, language),
+                units.shape(row.output_shape),
+                *_figures(row.params, row.macs, row.activation_bytes, row.training_bytes),
+                _field_cell(row.receptive_field, language),
+            ],
+        }
+        for row in table.rows
+    ]
+    blocks = []
+    for block in table.blocks:
+        members = [row for row in table.rows if row.block == block.path]
+        blocks.append(
+            {
+                "path": block.path,
+                "cells": [
+                    block.path,
+                    text(f"block.{block.kind}", language),
+                    units.shape(members[-1].output_shape),
+                    *_figures(
+                        sum(row.params for row in members),
+                        sum(row.macs for row in members),
+                        sum(row.activation_bytes for row in members),
+                        sum(row.training_bytes for row in members),
+                    ),
+                    _field_cell(members[-1].receptive_field, language),
+                ],
+            }
+        )
+    totals: Totals = table.totals
+    value = {
+        "name": table.name.replace(" · ", "-").replace(" ", "_"),
+        "columns": [
+            {
+                "title": text(f"column.{name}", language),
+                "hint": text(f"column.{name}.hint", language),
+                "align": "number" if name in _NUMBERS else "shape" if name == "output_shape" else "path",
+            }
+            for name in _COLUMNS
+        ],
+        "rows": rows,
+        "blocks": blocks,
+        "total": {
+            "cells": [
+                text("table.total", language),
+                text("table.weight_layers", language, count=totals.weight_layers),
+                "",
+                *_figures(totals.params, totals.macs, totals.activation_bytes, totals.training_bytes),
+                _field_cell(totals.receptive_field, language),
+            ]
+        },
+        "words": {
+            word: text(f"table.{word}", language)
+            for word in ("search", "fold", "unfold", "csv", "markdown", "count", "table")
+        },
+    }
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _figures(params: int, macs: int, activation: int, training: int) -> list[list[object]]:
+    """Cells as (shown, value to sort by, exact figure on hover)."""
+    return [
+        [units.count(params) if params else "", params, units.exact(params)],
+        [units.count(macs) if macs else "", macs, f"{units.exact(macs)} MACs"],
+        [units.size(activation) if activation else "", activation, f"{units.exact(activation)} B"],
+        [units.size(training) if training else "", training, f"{units.exact(training)} B"],
+    ]
+
+
+def _operation(row: LayerRow, language: str) -> str:
+    name = operation_name(row.op, language)
+    if row.kernel is None:
+        return name
+    kernel = row.kernel if isinstance(row.kernel, tuple) else (row.kernel, row.kernel)
+    stride = "" if row.stride in (None, 1) else f" / {row.stride}"
+    return f"{name} {' × '.join(map(str, kernel))}{stride}"
+
+
+def _field_cell(field: ReceptiveField | None, language: str) -> list[object]:
+    if field is None:
+        return ["", None]
+    if field.is_global:
+        return [text("field.global", language), 10**9, text("field.global.hint", language)]
+    size = field.size if isinstance(field.size, int) else max(field.size or (0,))
+    hint = text("field.hint", language, stride=field.stride, offset=field.offset, smallest=field.min_size)
+    return [units.pixels(size), size, hint]
+
+
+def layer_table_view(value: str | None = None, *, elem_id: str) -> gr.HTML:
+    """A layer table with folding, sorting, search and export; its value is a `layers_value`."""
+    return gr.HTML(
+        value,
+        html_template='<div class="layers"></div>',
+        js_on_load="window.explorer.layers(element, props, watch)",
+        head=_OWN_HEAD,
+        apply_default_css=False,
+        elem_id=elem_id,
+    )
+
+
+# ---------------------------------------------------------------- small pieces
+
+
+def stats(items: list[tuple[str, str, str, str]], elem_id: str = "stats") -> str:
+    """A strip of figures as (label, figure, exact figure on hover, explanation on hover)."""
+    cells = "".join(
+        f'<div class="stat" title="{html.escape(hint)}"><span class="label">{html.escape(label)}</span>'
+        f'<span class="figure" title="{html.escape(exact)}">{html.escape(figure)}</span></div>'
+        for label, figure, exact, hint in items
+    )
+    return f'<div class="stats" id="{elem_id}">{cells}</div>'
+
+
+def code(source: str, language: str) -> str:
+    """Python to copy."""
+    done, copy = html.escape(text("code.copied", language)), html.escape(text("code.copy", language))
+    return (
+        f'<div class="code"><button type="button" class="small" data-copy data-done="{done}">{copy}</button>'
+        f"<pre>{html.escape(source)}</pre></div>"
+    )
+
+
+def problem(message: str) -> str:
+    """An error beside what caused it; empty where there is none."""
+    return f'<p class="problem" role="alert">{html.escape(message)}</p>' if message else ""
+
+
+def address_bar() -> gr.HTML:
+    """Follows its value in the browser's address bar, and triggers `submit` on back and forward."""
+    return gr.HTML(
+        "",
+        html_template="<span hidden></span>",
+        js_on_load="window.explorer.address(element, props, watch, trigger)",
+        head=_OWN_HEAD,
+        apply_default_css=False,
+        elem_id="address",
+        elem_classes="unseen",
+    )
