@@ -7,14 +7,14 @@ multiply-adds; FLOPs would be twice that.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from explorer.config import ModelConfig
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, UnknownNameError
 
 Size = int | tuple[int, ...]
 """A kernel, stride or padding: one value for square ones, (height, width) otherwise."""
@@ -41,6 +41,24 @@ class Field1d:
         return (self.start + self.end) / 2
 
 
+@dataclass(frozen=True, eq=False)
+class Spans:
+    """The first and the last pixel that each unit of a layer sees, on a picture of one size.
+
+    The three rules of `Field1d` know no borders. At a border a stride can skip the last pixels and a dilated window
+    can miss the first ones, so what a unit really sees there is found unit by unit.
+
+    Attributes:
+        image_size: (height, width) of the picture, in pixels.
+        rows: first and last pixel row of each row of units, (H, 2); a last one of -1 sees padding only.
+        columns: the same along the width, (W, 2).
+    """
+
+    image_size: tuple[int, int]
+    rows: npt.NDArray[np.int64]
+    columns: npt.NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class ReceptiveField:
     """What part of the input picture a unit of a layer can see.
@@ -54,12 +72,14 @@ class ReceptiveField:
         columns: fields along the width.
         min_size: side of the smallest path's field in pixels, None where every path is global.
         aligned: whether the fields of all paths that meet here share their centres.
+        spans: what each unit sees, borders taken into account, on a picture of the size that the net was read at.
     """
 
     rows: Field1d | None
     columns: Field1d | None
     min_size: Size | None
     aligned: bool = True
+    spans: Spans | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_global(self) -> bool:
@@ -87,7 +107,10 @@ class ReceptiveField:
         return rows if rows == columns else (rows, columns)
 
     def region(self, unit: tuple[int, int], image_size: Size) -> tuple[int, int, int, int]:
-        """The pixels that a unit sees, clipped to the picture.
+        """The pixels that a unit sees: the smallest box around them, clipped to the picture.
+
+        It is exact at the size that the net was read at; at any other size it is the unit's field clipped to the
+        picture, which at the far borders may hold a few pixels that a stride skips.
 
         Args:
             unit: (row, column) of the unit in its feature map.
@@ -98,7 +121,7 @@ class ReceptiveField:
             a unit sees padding only.
 
         Raises:
-            ExplorerError: `unit` is negative.
+            ExplorerError: `unit` is not in the feature map.
 
         >>> ReceptiveField(Field1d(-1, 1, 1), Field1d(-1, 1, 1), 3).region((0, 5), image_size=8)
         (0, 4, 2, 7)
@@ -108,9 +131,21 @@ class ReceptiveField:
             raise ExplorerError(f"unit={unit} is not in the feature map: rows and columns count from 0.")
         if self.rows is None or self.columns is None:
             return 0, 0, height, width
-        top, bottom = _clip(self.rows, unit[0], height)
-        left, right = _clip(self.columns, unit[1], width)
-        return top, left, bottom, right
+        if self.spans is not None and self.spans.image_size == (height, width):
+            (top, bottom), (left, right) = self._spans_of(unit, self.spans)
+        else:
+            top, bottom = _clip(self.rows, unit[0], height)
+            left, right = _clip(self.columns, unit[1], width)
+        return (top, left, bottom, right) if bottom > top and right > left else (0, 0, 0, 0)
+
+    @staticmethod
+    def _spans_of(unit: tuple[int, int], spans: Spans) -> tuple[tuple[int, int], tuple[int, int]]:
+        if unit[0] >= len(spans.rows) or unit[1] >= len(spans.columns):
+            size = f"{len(spans.rows)} × {len(spans.columns)}"
+            raise ExplorerError(f"unit={unit} is not in the feature map of {size}: rows and columns count from 0.")
+        top, bottom = (int(pixel) for pixel in spans.rows[unit[0]])
+        left, right = (int(pixel) for pixel in spans.columns[unit[1]])
+        return (top, bottom + 1), (left, right + 1)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -124,9 +159,9 @@ class ReceptiveField:
         }
 
 
-def _clip(field: Field1d, index: int, length: int) -> tuple[int, int]:
-    start = math.floor(field.start + index * field.stride)
-    end = math.ceil(field.end + index * field.stride) + 1
+def _clip(axis: Field1d, index: int, length: int) -> tuple[int, int]:
+    start = math.floor(axis.start + index * axis.stride)
+    end = math.ceil(axis.end + index * axis.stride) + 1
     return min(max(start, 0), length), max(min(end, length), 0)
 
 
@@ -145,7 +180,8 @@ class LayerRow:
     Attributes:
         path: its place in the module tree, `layer1.0.conv1`; operations that are no modules are named after what
             they do, `layer1.0.add`.
-        op: conv, linear, norm, activation, pool, add, dropout, ..., in the words of `OPS`.
+        op: input, conv, linear, norm, activation, pool, add, mul, concat, pad, dropout, flatten, matmul or attention;
+            the name of the operation itself where it is none of these.
         kind: the module class or function, `Conv2d`.
         block: path of the block or stage that it belongs to, None outside of any.
         input_shape: shape of its (first) input, without the batch.
@@ -188,7 +224,8 @@ class Block:
     Attributes:
         path: its place in the module tree.
         kind: `projection` (CONV block: the shortcut is a 1x1 convolution), `identity` (ID block), `padding` (option
-            A where dimensions grow), `plain` (no shortcut), `stage` (a VGG stage), `head` or `stem`.
+            A where dimensions grow), `plain` (no shortcut), `inception`, `stage` (a VGG stage), `sequence` (a
+            sequence of layers, such as a classifier) or `module` (any other module that has parts).
     """
 
     path: str
@@ -238,8 +275,6 @@ class LayerTable:
         Raises:
             UnknownNameError: the net has no such row; the message offers the nearest ones.
         """
-        from explorer.errors import UnknownNameError
-
         for row in self.rows:
             if row.path == path:
                 return row
@@ -297,7 +332,7 @@ class EffectiveField:
         return float(np.sqrt((((rows - row) ** 2 + (columns - column) ** 2) * self.values).sum() / total))
 
     def share_within(self, side_px: float) -> float:
-        """Share of the gradient in the square of `side_px` around the middle of the unit's (unclipped) field."""
+        """Share of the gradient in the square of `side_px` around the middle of the unit's region."""
         top, left, bottom, right = self.region
         row, column = (top + bottom - 1) / 2, (left + right - 1) / 2
         rows, columns = np.indices(self.values.shape)

@@ -16,6 +16,7 @@ from explorer.config import ModelConfig
 from explorer.errors import ConfigError
 from explorer.models.create import as_config, create_model
 from explorer.models.layers import PaddingShortcut, ShortcutAdd
+from explorer.models.vgg import VGG
 from explorer.results import Block, LayerRow, LayerTable, Size, Totals, _square
 
 _FLOAT_BYTES = 4
@@ -54,18 +55,18 @@ _OPS_BY_NAME = {
     "cat": "concat",
     "flatten": "flatten",
     "mean": "pool",
-    "adaptive_avg_pool2d": "pool",
-    "max_pool2d": "pool",
-    "avg_pool2d": "pool",
-    "relu": "activation",
+    **dict.fromkeys(
+        ("relu", "relu_", "relu6", "gelu", "silu", "hardswish", "hardtanh", "sigmoid", "tanh"), "activation"
+    ),
     "matmul": "matmul",
     "bmm": "matmul",
-    "linear": "linear",
-    "conv2d": "conv",
+    "batch_norm": "norm",
+    "layer_norm": "norm",
+    "group_norm": "norm",
 }
 _VIEWS = {
     *("flatten", "view", "reshape", "permute", "transpose", "getitem", "chunk", "unsqueeze", "squeeze", "expand"),
-    *("contiguous", "Flatten", "Identity"),
+    *("contiguous", "Flatten", "Identity", "detach"),
 }
 _MAX_CACHED = 256
 
@@ -140,7 +141,7 @@ def _in_channels(module: nn.Module) -> int:
 def _build(module: nn.Module, name: str, config: ModelConfig | None, input_shape: tuple[int, ...]) -> LayerTable:
     nodes = trace(module, input_shape)
     fields = receptive_fields(nodes)
-    users = consumers(nodes)
+    users, with_gradient = consumers(nodes), _with_gradient(nodes)
     on_path, weight_layers = main_path(nodes, lambda node: operation(node) in {"conv", "linear"})
     grouping = _Grouping(module)
     seen: set[int] = set()
@@ -148,7 +149,7 @@ def _build(module: nn.Module, name: str, config: ModelConfig | None, input_shape
     for node, field in zip(nodes, fields, strict=True):
         if isinstance(node.target, nn.Identity):
             continue
-        params, trainable = _parameters(node.module, seen)
+        params, trainable = _parameters(node, seen)
         kernel, stride, padding = _window_of(node.module)
         written = 0 if _passes_on(node) else math.prod(node.shape[1:]) * _FLOAT_BYTES
         rows.append(
@@ -167,7 +168,7 @@ def _build(module: nn.Module, name: str, config: ModelConfig | None, input_shape
                 macs=_macs(node),
                 activation_bytes=0 if operation(node) in {"activation", "dropout"} else written,
                 kept_bytes=0 if operation(node) == "dropout" else written,
-                training_bytes=_training_bytes(node, nodes, users),
+                training_bytes=_training_bytes(node, users, with_gradient),
                 receptive_field=field,
                 parallel=node.index not in on_path,
             )
@@ -188,10 +189,10 @@ def operation(node: Node) -> str:
     return type(module).__name__.lower()
 
 
-def _parameters(module: nn.Module | None, seen: set[int]) -> tuple[int, int]:
-    """Parameters that `module` owns and trainable ones among them; a shared one counts where it is used first."""
+def _parameters(node: Node, seen: set[int]) -> tuple[int, int]:
+    """Parameters that a node owns and trainable ones among them; a shared one counts where it is used first."""
     params = trainable = 0
-    for parameter in module.parameters() if module is not None else ():
+    for parameter in node.parameters:
         if id(parameter) not in seen:
             seen.add(id(parameter))
             params += parameter.numel()
@@ -217,9 +218,20 @@ def _macs(node: Node) -> int:
         return outputs * module.weight[0].numel()
     if isinstance(module, nn.Linear):
         return outputs * module.in_features
+    if isinstance(module, nn.MultiheadAttention):
+        return _attention_macs(module, node)
     if node.kind in {"matmul", "bmm"} and len(node.input_shapes) == 2:
         return outputs * node.input_shapes[0][-1]
     return 0
+
+
+def _attention_macs(module: nn.MultiheadAttention, node: Node) -> int:
+    """Projections of queries, keys, values and of the result; every query with every key, and their sum of values."""
+    queries, keys = (math.prod(shape[:-1]) for shape in (node.input_shapes[0], node.input_shapes[-1]))
+    width = module.embed_dim
+    projections = 2 * queries * width + keys * (module.kdim + module.vdim)
+    macs: int = width * (projections + 2 * queries * keys)
+    return macs
 
 
 def _passes_on(node: Node) -> bool:
@@ -229,22 +241,40 @@ def _passes_on(node: Node) -> bool:
     return isinstance(node.module, nn.AdaptiveAvgPool2d) and node.shape == node.input_shapes[0]
 
 
-def _training_bytes(node: Node, nodes: list[Node], users: dict[int, list[Node]]) -> int:
+def _with_gradient(nodes: list[Node]) -> set[int]:
+    """Nodes whose output a gradient flows back through: there is something to train in them or before them."""
+    found: set[int] = set()
+    for node in nodes:
+        if any(p.requires_grad for p in node.parameters) or any(i in found for i in node.inputs):
+            found.add(node.index)
+    return found
+
+
+def _training_bytes(node: Node, users: dict[int, list[Node]], with_gradient: set[int]) -> int:
     """What autograd keeps of this node's doing until the backward pass: its output if it or a user needs it, masks.
 
-    Follows the saved tensors of PyTorch's derivative formulas (tools/autograd/derivatives.yaml).
+    Follows the saved tensors of PyTorch's derivative formulas (tools/autograd/derivatives.yaml) on a CPU.
     """
     if node.kind in _VIEWS:
         return 0  # the same storage as its input's, which accounts for it
     elements = math.prod(node.shape[1:])
+    trained = node.index in with_gradient
     kept = 0
-    if _saves_output(node) or any(_saves_input(user) for user in _users_through_views(node, users)):
-        kept += elements * _FLOAT_BYTES
-    if isinstance(node.module, nn.MaxPool2d):
-        kept += elements * _INDEX_BYTES
-    elif isinstance(node.module, nn.modules.dropout._DropoutNd):
-        kept += elements * _FLOAT_BYTES
-    return kept
+    needed = any(user.index in with_gradient and _saves_input(user) for user in _users_through_views(node, users))
+    if needed or (trained and _saves_output(node)):
+        kept += elements
+    if trained and isinstance(node.module, nn.MaxPool2d):
+        kept += elements * _INDEX_BYTES // _FLOAT_BYTES
+    elif trained and isinstance(node.module, nn.modules.dropout._DropoutNd) and node.module.p > 0:
+        kept += elements
+    elif trained and isinstance(node.module, nn.LocalResponseNorm):
+        # The squares with padding channels at both ends, the base of the power, and the power.
+        channel = math.prod(node.shape[2:])
+        kept += elements + (node.module.size - 1) * channel + 2 * elements
+    elif trained and isinstance(node.module, nn.MultiheadAttention):
+        # Queries, keys, values, and the heads' results; the weights of the sum are computed anew.
+        kept += 4 * elements
+    return kept * _FLOAT_BYTES
 
 
 def _users_through_views(node: Node, users: dict[int, list[Node]]) -> Iterable[Node]:
@@ -260,11 +290,17 @@ def _saves_output(node: Node) -> bool:
 
 
 def _saves_input(node: Node) -> bool:
-    if operation(node) in {"conv", "linear", "norm", "mul", "matmul"}:
+    op = operation(node)
+    if op == "linear":
+        # Only the weight's gradient needs it; a frozen convolution keeps its input all the same.
+        return any(p.requires_grad and p.dim() > 1 for p in node.parameters)
+    if op in {"conv", "norm", "mul", "matmul", "attention"}:
         return True
-    if operation(node) == "pool":
-        return node.kind not in {"mean"} and node.shape[2:] != (1, 1)
-    return operation(node) == "activation" and not _saves_output(node)
+    if op == "pool":
+        # An average over the whole map is a mean, which needs no input.
+        averages = isinstance(node.module, nn.AdaptiveAvgPool2d) and math.prod(node.shape[2:]) == 1
+        return node.kind != "mean" and not averages
+    return op == "activation" and not _saves_output(node)
 
 
 class _Grouping:
@@ -277,7 +313,7 @@ class _Grouping:
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self.kinds: dict[str, str] = {}
-        self.stage_ends: tuple[int, ...] = getattr(module, "stage_ends", ())
+        self.stage_ends = module.stage_ends if isinstance(module, VGG) else ()
 
     def block_of(self, path: str) -> str | None:
         parts = path.split("#")[0].split(".")
@@ -306,7 +342,7 @@ class _Grouping:
 
 
 def _totals(rows: list[LayerRow], weight_layers: int) -> Totals:
-    spatial = [row for row in rows if len(row.output_shape) == 3 and not row.kind.startswith("Adaptive")]
+    spatial = [row for row in rows if len(row.output_shape) == 3 and not row.kind.lower().startswith("adaptive")]
     params = sum(row.params for row in rows)
     return Totals(
         params=params,

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from explorer.models.layers import PaddingShortcut, ShortcutAdd
+from explorer.models.layers import Conv2d, Linear, PaddingShortcut, ShortcutAdd
 
 Shape = tuple[int, ...]
 
@@ -59,13 +59,55 @@ def conv_padding(module: nn.Conv2d) -> tuple[int, int]:
     return pair(module.padding)
 
 
-def function_shape(function: Callable[..., Any], shape: Shape, others: tuple[Any, ...]) -> Shape | None:
-    """Shape of a function's output for a first argument of `shape`, None where it must be run to know."""
+def function_shape(function: Callable[..., Any], first: Any, others: tuple[Any, ...]) -> Shape | None:
+    """Shape of a function's output for these arguments, None where it must be run to know."""
+    if function is torch.cat and others == (1,):
+        shapes = [tuple(tensor.shape) for tensor in first]
+        if any(len(shape) < 2 or (shape[0], *shape[2:]) != (shapes[0][0], *shapes[0][2:]) for shape in shapes):
+            return None
+        return shapes[0][0], sum(shape[1] for shape in shapes), *shapes[0][2:]
+    if not isinstance(first, Tensor):
+        return None
+    shape = tuple(first.shape)
     if function in _ELEMENTWISE and len(others) == 1 and isinstance(others[0], Tensor):
         return _broadcast(shape, tuple(others[0].shape))
     if function is torch.flatten and others == (1,):
         return shape[0], math.prod(shape[1:])
     return None
+
+
+_ARGUMENTS = {
+    "conv2d": ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
+    "linear": ("input", "weight", "bias"),
+    "max_pool2d": ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode"),
+    "avg_pool2d": ("input", "kernel_size", "stride", "padding", "ceil_mode"),
+    "adaptive_avg_pool2d": ("input", "output_size"),
+    "adaptive_max_pool2d": ("input", "output_size"),
+}
+_POOLS: dict[str, type[nn.Module]] = {
+    "max_pool2d": nn.MaxPool2d,
+    "avg_pool2d": nn.AvgPool2d,
+    "adaptive_avg_pool2d": nn.AdaptiveAvgPool2d,
+    "adaptive_max_pool2d": nn.AdaptiveMaxPool2d,
+}
+
+
+def layer_like(function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Module | None:
+    """The layer that computes what a function of that name does when called so, without weights; None if unknown."""
+    if function not in _ARGUMENTS:
+        return None
+    given = {**dict(zip(_ARGUMENTS[function], args, strict=False)), **kwargs}
+    del given["input"]
+    if function in _POOLS:
+        known = {name: value for name, value in given.items() if name in _ARGUMENTS[function]}
+        if known.get("stride") == []:
+            del known["stride"]
+        return _POOLS[function](**known)
+    weight, bias = given.pop("weight"), given.pop("bias", None) is not None
+    if function == "linear":
+        return Linear(weight.shape[1], weight.shape[0], bias=bias, device="meta")
+    in_channels = weight.shape[1] * given.get("groups", 1)
+    return Conv2d(in_channels, weight.shape[0], tuple(weight.shape[2:]), bias=bias, device="meta", **given)
 
 
 def _broadcast(a: Shape, b: Shape) -> Shape | None:
