@@ -7,17 +7,13 @@ there is nothing. What a person reads is made from it by `display_frame`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from explorer import units
-from explorer.errors import ConfigError, join_or
 from explorer.results import LayerRow, LayerTable, ReceptiveField
-from explorer.writers import json_lines, markdown_table, text_table
-
-Format = Literal["table", "csv", "json", "markdown"]
-FORMATS: tuple[Format, ...] = ("table", "csv", "json", "markdown")
+from explorer.writers import checked_format, csv_table, json_lines, markdown_table, text_table
 
 BLOCK_LABELS = {
     "projection": "CONV block (projection)",
@@ -196,7 +192,10 @@ def display_comparison(frame: pd.DataFrame, a: str, b: str, *, rounded: bool = F
     shown = {
         "": quantities,
         **{
-            header: [_cell(name, value, rounded) or "–" for name, value in zip(names, frame[key], strict=True)]
+            header: [
+                (_option_cell(value) if group == "option" else _cell(name, value, rounded)) or "–"
+                for group, name, value in zip(frame["group"], names, frame[key], strict=True)
+            ]
             for header, key in ((a, "a"), (b, "b"))
         },
         HEADERS["ratio"]: ["" if _missing(ratio) else f"× {ratio:.3g}" for ratio in frame["ratio"]],
@@ -222,13 +221,10 @@ def frame_to(frame: pd.DataFrame, format: str, columns: Sequence[str] | None = N
         ConfigError: there is no such format.
     """
     chosen = list(frame.columns if columns is None else columns)
-    if format == "csv":
-        cells = pd.DataFrame({name: [_csv_cell(value) for value in frame[name]] for name in chosen}, dtype=object)
-        return cells.to_csv(index=False, lineterminator="\n").rstrip("\n")
+    if checked_format(format) == "csv":
+        return csv_table(chosen, list(zip(*(map(_csv_cell, frame[name]) for name in chosen), strict=True)))
     if format == "json":
         return json_lines(records(frame[chosen]))
-    if format not in FORMATS:
-        raise ConfigError(f"format={format[:40]!r} is not possible: use {join_or(FORMATS)}.")
     shown = display_frame(frame, chosen)
     write = markdown_table if format == "markdown" else text_table
     return write(list(shown.columns), shown.to_numpy().tolist(), right_aligned(chosen))
@@ -344,6 +340,15 @@ def _cell(name: str, value: Any, rounded: bool) -> str:
     if isinstance(value, int | float):
         return units.exact(value)
     return str(value)
+
+
+def _option_cell(value: Any) -> str:
+    """An option's value as it is written on the command line."""
+    if _missing(value):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _csv_cell(value: Any) -> Any:

@@ -1,10 +1,27 @@
-"""Tables of words as plain text, Markdown and JSON. Nothing is cut off, whatever the width of the terminal."""
+"""Tables of words as plain text, Markdown, CSV and JSON. Nothing is cut off, whatever the width of the terminal."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+from explorer.errors import ConfigError, join_or
+
+FORMATS = ("table", "csv", "json", "markdown")
+
+
+def checked_format(name: str) -> str:
+    """`name`, which is one of `FORMATS`.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if name not in FORMATS:
+        raise ConfigError(f"format={name[:40]!r} is not possible: use {join_or(FORMATS)}.")
+    return name
 
 
 def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
@@ -55,3 +72,33 @@ def json_lines(rows: Sequence[Mapping[str, Any]]) -> str:
     ]
     """
     return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]"
+
+
+def json_object(fields: Mapping[str, Any]) -> str:
+    """A JSON object with one field a line; lists of objects as by `json_lines`.
+
+    >>> print(json_object({"net": "vgg_a", "layers": [{"path": "conv1"}]}))
+    {
+    "net": "vgg_a",
+    "layers": [
+    {"path": "conv1"}
+    ]
+    }
+    """
+    lines = []
+    for name, value in fields.items():
+        rows = isinstance(value, list) and all(isinstance(row, Mapping) for row in value)
+        lines.append(f"{json.dumps(name)}: {json_lines(value) if rows else json.dumps(value, ensure_ascii=False)}")
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def csv_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Comma-separated values; None is an empty cell.
+
+    >>> print(csv_table(["net", "source"], [["vgg_a", "VGG, table 1"]]))
+    net,source
+    vgg_a,"VGG, table 1"
+    """
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([headers, *rows])
+    return buffer.getvalue().rstrip("\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -89,7 +90,7 @@ def test_folding_names_the_blocks_of_a_residual_net() -> None:
         ("vgg_d", {}, "stage3", "stage"),
     ],
 )
-def test_folding_names_other_blocks(net: str, options: dict[str, str], path: str, kind: str) -> None:
+def test_folding_names_other_blocks(net: str, options: dict[str, Any], path: str, kind: str) -> None:
     assert row(fold(layer_table(net, **options)), path)["kind"] == kind
 
 
