@@ -45,7 +45,7 @@ HEADERS = {
     "activation_bytes": "Activations (bytes)",
     "kept_bytes": "Activations, ReLUs out of place (bytes)",
     "training_bytes": "Kept for the backward pass (bytes)",
-    "parameter_bytes": "Parameters (bytes)",
+    "parameter_bytes": "Weights (bytes)",
     "weight_layers": "Weight layers",
     "rf_size": "Receptive field (px)",
     "rf_min_size": "Smallest path (px)",
@@ -75,6 +75,8 @@ FOLDED_COLUMNS = (
     *("path", "block_kind", "layers", "output_shape", "params", "macs", "activation_bytes", "rf_size", "rf_min_size"),
 )
 FIELD_COLUMNS = ("path", "kind", "output_shape", "rf_size", "rf_min_size", "rf_stride", "rf_offset", "rf_aligned")
+LEFT_OUT_FIRST = ("padding", "stride", "kernel", "rf_aligned", "rf_offset", "kind", "rf_min_size", "layers")
+"""The columns that a reader misses least, where there is no room for all."""
 
 _SUMS = ("params", "trainable", "macs", "activation_bytes", "kept_bytes", "training_bytes")
 _SHARES = {"params": "params", "macs": "macs", "activation": "activation_bytes"}

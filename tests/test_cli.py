@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -347,15 +348,14 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     assert process.wait() == 0
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
-def test_a_terminal_gets_a_styled_table_with_rounded_numbers() -> None:
+def in_terminal(columns: int, *arguments: str) -> str:
+    """What a command writes into a pseudo-terminal of so many columns."""
     import pty
 
     primary, secondary = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "140", "TERM": "xterm", "NO_COLOR": ""}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "explorer", "layers", "resnet20", "--fold"], stdout=secondary, env=environment
-    )
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
+    environment.pop("NO_COLOR", None)
+    process = subprocess.Popen([sys.executable, "-m", "explorer", *arguments], stdout=secondary, env=environment)
     os.close(secondary)
     chunks = []
     while True:
@@ -367,11 +367,27 @@ def test_a_terminal_gets_a_styled_table_with_rounded_numbers() -> None:
             break
         chunks.append(chunk)
     os.close(primary)
-    text = b"".join(chunks).decode("utf-8")
     assert process.wait() == 0
+    return b"".join(chunks).decode("utf-8")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_a_terminal_gets_a_styled_table_with_rounded_numbers() -> None:
+    text = in_terminal(140, "layers", "resnet20", "--fold")
     assert "\x1b[1m" in text
     assert "269.7 k parameters" in text
     assert "40.6 M MACs" in text
+    assert "Not shown" not in text
+    assert "× 1" in in_terminal(80, "compare", "resnet20", "plain20")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_a_narrow_terminal_gets_fewer_columns_and_is_told_so() -> None:
+    text = in_terminal(80, "layers", "vgg11")
+    assert "Not shown, for want of width: Padding, Stride, Kernel" in text
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    assert max(map(len, lines[: lines.index("")])) <= 80
+    assert any(line.startswith("features.0 ") and "64 × 224 × 224" in line for line in lines)
 
 
 # ---------------------------------------------------------------- the app

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from collections.abc import Collection, Sequence
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
     from explorer.catalog import Entry
     from explorer.results import LayerRow, LayerTable
+
+_COLUMN_GAP = 3
 
 
 def speak_utf8() -> None:
@@ -43,9 +47,16 @@ def show_frame(frame: pd.DataFrame, columns: Sequence[str], format: str, summary
     """A layer frame for a reader, the summary under it: in a terminal rounded, elsewhere with all digits."""
     from explorer import tables
 
-    shown = tables.display_frame(frame, columns, rounded=format == "table" and is_terminal())
+    styled = format == "table" and is_terminal()
+    shown = tables.display_frame(frame, columns, rounded=styled)
+    left_out: list[str] = []
+    if styled:
+        columns, left_out = _fitting(shown, columns)
+        shown = shown.drop(columns=left_out)
     show_words(shown, tables.right_aligned(columns), format)
     write(f"\n{summary}")
+    if left_out:
+        write(f"Not shown, for want of width: {', '.join(left_out)}. --format csv has everything.")
 
 
 def show_words(shown: pd.DataFrame, right: Collection[int], format: str) -> None:
@@ -56,21 +67,42 @@ def show_words(shown: pd.DataFrame, right: Collection[int], format: str) -> None
     elif not is_terminal():
         write(writers.text_table(headers, rows, right))
     else:
-        _show_styled(headers, rows, right)
+        _show_styled(shown, right)
 
 
-def _show_styled(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int]) -> None:
+def _show_styled(shown: pd.DataFrame, right: Collection[int]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    for index, header in enumerate(headers):
-        table.add_column(header, justify="right" if index in right else "left", overflow="fold")
-    for row in rows:
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
+    for index, header in enumerate(shown.columns):
+        lines = textwrap.wrap(header, _width(header, shown[header]))
+        table.add_column("\n".join(lines), justify="right" if index in right else "left", overflow="fold")
+    for row in shown.to_numpy().tolist():
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
+
+
+def _width(header: str, cells: Collection[str]) -> int:
+    """A column's width, its header broken between words."""
+    return max(map(len, [*header.split(), *cells, " "]))
+
+
+def _fitting(shown: pd.DataFrame, columns: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The columns (by key) that fit into the terminal, and the headers of those that do not."""
+    from explorer import tables
+
+    widths = dict(zip(columns, (_width(header, shown[header]) for header in shown.columns), strict=True))
+    headers = dict(zip(columns, shown.columns, strict=True))
+    left_out = []
+    for key in tables.LEFT_OUT_FIRST:
+        if sum(widths.values()) + _COLUMN_GAP * len(widths) <= get_terminal_size().columns:
+            break
+        if widths.pop(key, None):
+            left_out.append(headers[key])
+    return list(widths), left_out
 
 
 def summary(table: LayerTable) -> str:
