@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import lru_cache
 from typing import Any, Literal
 
 from explorer.errors import UnknownNameError
+from explorer.layouts import ALEXNET, GOOGLENET, LENET5, ZFNET, ChainLayout, Layout, ResNetLayout, VGGLayout
 
-Family = Literal["vgg", "resnet"]
+Family = Literal["vgg", "resnet", "lecture"]
 
 VGG_PAPER = "Simonyan & Zisserman 2014, arXiv 1409.1556"
 RESNET_PAPER = "He et al. 2015, arXiv 1512.03385"
@@ -24,38 +25,10 @@ PREACT_PAPER = "He et al. 2016, arXiv 1603.05027"
 WIDE_PAPER = "Zagoruyko & Komodakis 2016, arXiv 1605.07146"
 RESNEXT_PAPER = "Xie et al. 2016, arXiv 1611.05431"
 SE_PAPER = "Hu et al. 2017, arXiv 1709.01507"
-
-
-@dataclass(frozen=True)
-class VGGLayout:
-    """The convolutions of a VGG net, stage by stage; a 2x2 max-pooling ends each stage.
-
-    Attributes:
-        stages: for each stage its convolutions as (kernel size, channels).
-        lrn: local response normalisation after the first convolution (configuration A-LRN).
-    """
-
-    stages: tuple[tuple[tuple[int, int], ...], ...]
-    lrn: bool = False
-
-
-@dataclass(frozen=True)
-class ResNetLayout:
-    """The skeleton that a plain net and its residual twin share.
-
-    Attributes:
-        block: `basic` (two 3x3) or `bottleneck` (1x1, 3x3, 1x1 with four times the channels).
-        depths: blocks in each stage.
-        widths: channels of each stage's 3x3 convolutions.
-        stem: `imagenet` (7x7 stride 2, then a 3x3 max-pooling stride 2) or `cifar` (one 3x3).
-        stem_width: channels after the stem.
-    """
-
-    block: Literal["basic", "bottleneck"]
-    depths: tuple[int, ...]
-    widths: tuple[int, ...]
-    stem: Literal["imagenet", "cifar"]
-    stem_width: int
+LENET_PAPER = "LeCun et al. 1998, Proceedings of the IEEE 86(11)"
+ALEXNET_PAPER = "Krizhevsky et al. 2012, NIPS 25"
+ZFNET_PAPER = "Zeiler & Fergus 2013, arXiv 1311.2901"
+GOOGLENET_PAPER = "Szegedy et al. 2014, arXiv 1409.4842"
 
 
 @dataclass(frozen=True)
@@ -79,24 +52,18 @@ class Entry:
     group: str
     title: str
     source: str
-    layout: VGGLayout | ResNetLayout
+    layout: Layout
     defaults: dict[str, Any] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
 
     @property
     def weight_layers(self) -> int:
-        if isinstance(self.layout, VGGLayout):
-            return sum(len(stage) for stage in self.layout.stages) + 3
-        per_block = 2 if self.layout.block == "basic" else 3
-        return per_block * sum(self.layout.depths) + 2
+        return self.layout.weight_layers
 
     @property
-    def total_stride(self) -> int:
-        """By how much the net shrinks a picture's side before its head; a smaller picture would vanish."""
-        if isinstance(self.layout, VGGLayout):
-            return int(2 ** len(self.layout.stages))
-        stem = 4 if self.layout.stem == "imagenet" else 1
-        return int(stem * 2 ** (len(self.layout.depths) - 1))
+    def least_image_size(self) -> int:
+        """Side of the smallest picture that the net takes, in pixels."""
+        return self.layout.least_image_size
 
 
 # ---------------------------------------------------------------- options
@@ -128,7 +95,9 @@ _FAMILY_DEFAULTS: dict[Family, dict[str, Any]] = {
         "squeeze_excitation": False,
         "zero_init_last_bn": False,
     },
+    "lecture": {**_COMMON, "norm": "none"},
 }
+_FAMILY_NAMES: dict[Family, str] = {"vgg": "VGG nets", "resnet": "ResNets", "lecture": "the lecture's nets"}
 _CIFAR = {"num_classes": 10, "image_size": 32, "shortcut": "A"}
 
 
@@ -145,8 +114,8 @@ def inapplicable(entry: Entry, option: str, chosen: dict[str, Any]) -> str | Non
         option: the option in question.
         chosen: the values of the other options.
     """
-    if option not in _FAMILY_DEFAULTS[entry.family]:
-        return "does not apply to VGG nets" if entry.family == "vgg" else "applies to VGG nets only"
+    if option not in _FAMILY_DEFAULTS[entry.family] or (option == "width" and entry.family == "lecture"):
+        return f"does not apply to {_FAMILY_NAMES[entry.family]}"
     if isinstance(entry.layout, ResNetLayout):
         if option == "shortcut" and not chosen["residual"]:
             return "needs shortcuts, and this net is plain (residual=False)"
@@ -157,8 +126,11 @@ def inapplicable(entry: Entry, option: str, chosen: dict[str, Any]) -> str | Non
                 return "needs shortcuts: a plain net whose last batch norm starts at zero passes nothing on"
             if chosen["norm"] == "none":
                 return "needs batch norm (norm='batch')"
-    elif option == "norm" and entry.layout.lrn:
-        return "does not apply to A-LRN, whose normalisation is the LRN"
+    elif option == "norm":
+        if isinstance(entry.layout, VGGLayout) and entry.layout.lrn:
+            return "does not apply to A-LRN, whose normalisation is the LRN"
+        if isinstance(entry.layout, ChainLayout):
+            return f"does not apply to {entry.title}, which is kept as it was before batch norm"
     return None
 
 
@@ -258,10 +230,8 @@ def _cifar_entry(kind: str, depth: int, name: str | None = None) -> Entry:
     bottleneck = depth in _CIFAR_BOTTLENECK_DEPTHS and name is None
     n = (depth - 2) // (9 if bottleneck else 6)
     layout = ResNetLayout("bottleneck" if bottleneck else "basic", (n, n, n), (16, 32, 64), "cifar", 16)
-    if kind == "preact_resnet" or bottleneck:
-        source = f"{PREACT_PAPER}, table 2"
-    else:
-        source = f"{RESNET_PAPER}, section 4.2"
+    later = kind == "preact_resnet" or bottleneck
+    source = f"{PREACT_PAPER}, table 2" if later else f"{RESNET_PAPER}, section 4.2"
     defaults = {**_CIFAR, **_KIND_DEFAULTS[kind]}
     if bottleneck:
         defaults["stride_on"] = "1x1"
@@ -335,23 +305,38 @@ def _register_relatives() -> None:
     )
 
 
+def _register_lecture() -> None:
+    digits = {"num_classes": 10, "in_channels": 1, "image_size": 32, "init": "xavier"}
+    paper = replace(GOOGLENET, large_kernel=5, last_pool=3)
+    nets: tuple[tuple[str, str, str, Layout, dict[str, Any]], ...] = (
+        ("lenet5", "LeNet-5", f"{LENET_PAPER}, section II-B", LENET5, digits),
+        ("alexnet", "AlexNet", f"{ALEXNET_PAPER}, section 3.5", ALEXNET, {"image_size": 227}),
+        ("zfnet", "ZFNet", f"{ZFNET_PAPER}, figure 3, with 512, 1024 and 512 maps (section 5.1)", ZFNET, {}),
+        ("googlenet", "GoogLeNet", f"{GOOGLENET_PAPER}, table 1, as in torchvision", GOOGLENET, {"norm": "batch"}),
+        ("googlenet_5x5", "GoogLeNet, 5×5 as printed", f"{GOOGLENET_PAPER}, table 1", paper, {"norm": "batch"}),
+    )
+    for name, title, source, layout, defaults in nets:
+        _register(Entry(name, "lecture", "The lecture's nets", title, source, layout, defaults))
+
+
 _register_vggs()
 _register_resnets()
 _register_relatives()
+_register_lecture()
 
 # ---------------------------------------------------------------- looking a net up
 
-_ANY_DEPTH = re.compile(r"(cifar_)?(plain|resnet|preact_resnet)(\d{1,5})")
+_ANY_DEPTH = re.compile(r"(?:cifar_)?(plain|resnet|preact_resnet)(\d{1,5})")
 _MAX_DEPTH = 6 * 333 + 2
 
 
-@cache
+@lru_cache(maxsize=256)
 def _entry_of_any_depth(name: str) -> Entry | None:
     """`resnet26`, `plain74`, ...: any 6n+2 net; `cifar_resnet50` where the bare name is an ImageNet net's."""
     match = _ANY_DEPTH.fullmatch(name)
     if not match:
         return None
-    prefix, kind, digits = match.groups()
+    kind, digits = match.groups()
     depth = int(digits)
     if digits != str(depth) or depth < 8 or depth > _MAX_DEPTH or (depth - 2) % 6:
         return None
@@ -377,7 +362,7 @@ def entries() -> Iterator[Entry]:
 
 
 def list_models(pattern: str | None = None) -> list[str]:
-    """The names of all listed nets, in the order of the story: VGG, plain and residual, pre-activation, relatives.
+    """The names of all listed nets: VGG, plain and residual, pre-activation, relatives, the lecture's other nets.
 
     The CIFAR nets exist for every depth 6n+2 (`resnet26`, `plain74`, ...), not only for the listed ones.
 

@@ -9,14 +9,13 @@ from typing import Any, Literal, Self
 from explorer.catalog import (
     OPTION_CHOICES,
     Entry,
-    ResNetLayout,
-    VGGLayout,
     applicable_options,
     default_options,
     find_entry,
     inapplicable,
 )
 from explorer.errors import ConfigError, join_or
+from explorer.layouts import ResNetLayout
 
 _INT_RANGES = {
     "num_classes": (1, 1_000_000),
@@ -34,7 +33,8 @@ class ModelConfig:
     """A network by name, and its options.
 
     An option that is left out takes the value that the named net comes with; afterwards the field holds that value,
-    so that two configurations of the same network are equal. An option that the net does not have is None.
+    so that two configurations of the same network are equal. An option that the net does not have is None; norm and
+    width always say what is so.
 
     Attributes:
         arch: a name of `explorer.list_models()`, an alias (`vgg16`) or any 6n+2 CIFAR depth (`resnet26`).
@@ -101,22 +101,18 @@ class ModelConfig:
         object.__setattr__(self, "arch", entry.name)
         for name in OPTION_NAMES:
             object.__setattr__(self, name, chosen[name] if name in applicable else None)
-        if self.norm is None:
-            object.__setattr__(self, "norm", chosen["norm"])
+        for name in ("norm", "width"):
+            object.__setattr__(self, name, chosen[name])
         self._check_structure(entry)
 
     def _check_structure(self, entry: Entry) -> None:
-        if self.image_size < entry.total_stride:
+        least = entry.least_image_size
+        if self.image_size < least:
             raise ConfigError(
-                f"image_size={self.image_size} is too small for {entry.name}, which shrinks a picture's side "
-                f"{entry.total_stride} times: use {entry.total_stride} px or more."
+                f"image_size={self.image_size} is too small for {entry.name}, which shrinks a picture until nothing "
+                f"is left: use {least} px or more."
             )
-        narrowest = min(
-            (channels for stage in entry.layout.stages for _, channels in stage)
-            if isinstance(entry.layout, VGGLayout)
-            else entry.layout.widths
-        )
-        if round(narrowest * self.width) < 1:
+        if round(entry.layout.narrowest * self.width) < 1:
             raise ConfigError(f"width={self.width:g} leaves {entry.name} stages without channels: use a larger one.")
         if self.groups is not None and self.base_width is not None and isinstance(entry.layout, ResNetLayout):
             for channels in entry.layout.widths:
@@ -133,7 +129,12 @@ class ModelConfig:
 
     def options(self) -> dict[str, Any]:
         """The options that apply to this net, with their values, in the order in which to show them."""
-        return {name: getattr(self, name) for name in OPTION_NAMES if getattr(self, name) is not None}
+        return {name: getattr(self, name) for name in self._applicable()}
+
+    def _applicable(self) -> tuple[str, ...]:
+        """The names of `options`, in the order of the fields."""
+        applicable = applicable_options(self.entry, {name: getattr(self, name) for name in OPTION_NAMES})
+        return tuple(name for name in OPTION_NAMES if name in applicable)
 
     def overrides(self) -> dict[str, Any]:
         """The options in which this configuration differs from what the named net comes with."""
@@ -141,13 +142,19 @@ class ModelConfig:
         return {name: value for name, value in self.options().items() if value != defaults[name]}
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with other options; all that was left at the net's own values follows the new net.
+        """A copy with other options; None gives one back its net's own value.
 
-        >>> ModelConfig("resnet34").replace(residual=False).shortcut is None
+        What was left at the net's own values follows the new net, and what means nothing for the new net is left out.
+
+        >>> ModelConfig("resnet34", shortcut="A").replace(residual=False).shortcut is None
         True
         """
         arch = changes.pop("arch", self.arch)
-        return type(self)(arch, **{**self.overrides(), **changes})
+        entry, kept = find_entry(arch), self.overrides()
+        given = {name: value for name, value in {**kept, **changes}.items() if value is not None}
+        chosen = {**default_options(entry), **given}
+        dropped = {name for name in kept if name not in changes and inapplicable(entry, name, chosen) is not None}
+        return type(self)(arch, **{name: value for name, value in given.items() if name not in dropped})
 
     def label(self) -> str:
         """A short name that tells this configuration from others: `resnet34 · shortcut A`."""
@@ -172,16 +179,17 @@ def bottleneck_width(channels: int, base_width: int, groups: int) -> int:
 
 
 def _shown(name: str, value: object) -> str:
-    return f"{name}={str(value)[:40] if not isinstance(value, str) else value[:40]!r}"
+    shown = repr(value[:40]) if isinstance(value, str) else str(value)[:40]
+    return f"{name}={shown}"
 
 
 def _checked_value(name: str, value: Any) -> Any:
     """`value` of option `name` in its own type, or a ConfigError that says what would be accepted."""
     if name in OPTION_CHOICES:
-        choices = OPTION_CHOICES[name]
-        if not any(value is choice or (isinstance(choice, str) and value == choice) for choice in choices):
-            raise ConfigError(f"{_shown(name, value)} is not possible: use {join_or(choices)}.")
-        return value
+        for choice in OPTION_CHOICES[name]:
+            if value is choice or (isinstance(value, str) and isinstance(choice, str) and value == choice):
+                return choice
+        raise ConfigError(f"{_shown(name, value)} is not possible: use {join_or(OPTION_CHOICES[name])}.")
     if name == "width":
         low, high = _WIDTH_RANGE
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:

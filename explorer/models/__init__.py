@@ -1,1 +1,1 @@
-"""The nets: VGG and ResNet as PyTorch modules, built from configurations."""
+"""The nets as PyTorch modules, built from configurations: VGG, ResNet and its relatives, the lecture's others."""

@@ -57,6 +57,9 @@ class ResidualBlock(nn.Module):
         downsample: the shortcut where it is not the identity.
     """
 
+    bn1: nn.Module
+    relu1: nn.Module
+
     def __init__(
         self,
         in_channels: int,
@@ -138,7 +141,8 @@ class ResidualBlock(nn.Module):
         if self.residual:
             source = activated if self.kind == "projection" else x
             out = self.add(out, source if self.downsample is None else self.downsample(source))
-        return out  # (N, C_out, H/s, W/s)
+        result: Tensor = out
+        return result  # (N, C_out, H/s, W/s)
 
 
 def basic_specs(channels: int, stride: int) -> tuple[ConvSpec, ...]:
@@ -148,7 +152,8 @@ def basic_specs(channels: int, stride: int) -> tuple[ConvSpec, ...]:
 
 def bottleneck_specs(channels: int, stride: int, config: ModelConfig) -> tuple[ConvSpec, ...]:
     """1x1, 3x3, 1x1 with four times the channels at the end (He et al. 2015, figure 5, right)."""
-    assert config.base_width is not None and config.groups is not None
+    assert config.base_width is not None
+    assert config.groups is not None
     inner = bottleneck_width(channels, config.base_width, config.groups)
     first_stride, middle_stride = (stride, 1) if config.stride_on == "1x1" else (1, stride)
     return (

@@ -7,13 +7,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from explorer.config import ModelConfig
-from explorer.errors import ConfigError
+from explorer.config import OPTION_NAMES, ModelConfig
+from explorer.errors import ConfigError, UnknownNameError
+from explorer.layouts import ChainLayout, InceptionLayout, Layout, ResNetLayout, VGGLayout
 from explorer.models.init import initialise
+from explorer.models.lecture import ChainNet, GoogLeNet
 from explorer.models.resnet import ResNet
 from explorer.models.vgg import VGG
 
-_CLASSES: dict[str, type[VGG] | type[ResNet]] = {"vgg": VGG, "resnet": ResNet}
+_CLASSES: dict[type[Layout], type[VGG] | type[ResNet] | type[ChainNet] | type[GoogLeNet]] = {
+    VGGLayout: VGG,
+    ResNetLayout: ResNet,
+    ChainLayout: ChainNet,
+    InceptionLayout: GoogLeNet,
+}
 
 
 def as_config(model: str | ModelConfig, **options: Any) -> ModelConfig:
@@ -23,13 +30,9 @@ def as_config(model: str | ModelConfig, **options: Any) -> ModelConfig:
         UnknownNameError: no net has that name.
         ConfigError: an unknown option, a value out of range, or options that exclude each other.
     """
-    from explorer.config import OPTION_NAMES
-
     given = {name: value for name, value in options.items() if value is not None}
     for name in given:
         if name not in OPTION_NAMES:
-            from explorer.errors import UnknownNameError
-
             raise UnknownNameError("option", name, OPTION_NAMES)
     if isinstance(model, ModelConfig):
         return model.replace(**given) if given else model
@@ -58,9 +61,9 @@ def create_model(model: str | ModelConfig, *, device: torch.device | str | None 
     272474
     """
     config = as_config(model, **options)
-    on_meta = device is not None and torch.device(device).type == "meta"
-    if on_meta:
-        return _CLASSES[config.entry.family](config, device="meta")
-    net = _CLASSES[config.entry.family](config)
+    build = _CLASSES[type(config.entry.layout)]
+    if device is not None and torch.device(device).type == "meta":
+        return build(config, device="meta")
+    net = build(config)
     initialise(net, config)
     return net if device is None else net.to(device)

@@ -86,4 +86,5 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gate = self.sigmoid(self.fc2(self.relu(self.fc1(self.avgpool(x)))))  # (N, C, 1, 1)
-        return x * gate  # (N, C, H, W)
+        gated: Tensor = x * gate
+        return gated  # (N, C, H, W)

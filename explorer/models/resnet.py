@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from explorer.catalog import ResNetLayout
 from explorer.config import ModelConfig
+from explorer.layouts import ResNetLayout
 from explorer.models.blocks import ConvSpec, Device, ResidualBlock, basic_specs, bottleneck_specs, conv2d, norm2d
 from explorer.models.layers import Linear
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from explorer.catalog import VGGLayout
 from explorer.config import ModelConfig
+from explorer.layouts import VGGLayout
 from explorer.models.blocks import Device
 from explorer.models.layers import BatchNorm2d, Conv2d, Linear
 
