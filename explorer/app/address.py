@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from explorer.config import OPTION_NAMES, ModelConfig
 from explorer.errors import ExplorerError
 from explorer.language import text
+from explorer.options import read_option
+from explorer.pictures import PHOTOGRAPHS
 
 DEFAULT_MODEL = ModelConfig("vgg_d")
 DEFAULT_OTHER = ModelConfig("resnet34")
+DEFAULT_PICTURE = "astronaut"
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,9 @@ class PageState:
         other: the second configuration of the Compare tab.
         layer: path of the chosen layer, empty for the tab's own choice.
         unit: (row, column) of the chosen unit, None for the middle one.
+        picture: name of the chosen photograph, or `own`.
+        own_picture: the picture that the user brought, (H, W, 3); it is not part of the address.
+        stamp: how many pictures the user has brought.
         problems: what was not understood, a sentence each.
         ready: whether the address was read; a tab reports its selection once before that, when the page is built.
     """
@@ -33,6 +39,9 @@ class PageState:
     other: ModelConfig = DEFAULT_OTHER
     layer: str = ""
     unit: tuple[int, int] | None = None
+    picture: str = DEFAULT_PICTURE
+    own_picture: Any = field(default=None, compare=False, repr=False)
+    stamp: int = field(default=0, compare=False)
     problems: tuple[str, ...] = field(default=(), compare=False)
     ready: bool = field(default=False, compare=False)
 
@@ -46,6 +55,8 @@ def to_query(state: PageState) -> str:
         pairs.append(("layer", state.layer))
     if state.unit is not None:
         pairs.append(("unit", f"{state.unit[0]},{state.unit[1]}"))
+    if state.picture not in {DEFAULT_PICTURE, "own"}:
+        pairs.append(("picture", state.picture))
     return "?" + urlencode(pairs)
 
 
@@ -75,11 +86,16 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
     other = _config(given, "vs", "vs.", DEFAULT_OTHER, problems, language)
     layer = given.pop("layer", "")
     unit = _unit(given.pop("unit", None), problems, language)
+    picture = given.pop("picture", DEFAULT_PICTURE)
+    if picture not in PHOTOGRAPHS:
+        known = ", ".join(PHOTOGRAPHS)
+        problems.append(text("link.unknown", language, name="picture", value=picture[:40], known=known))
+        picture = DEFAULT_PICTURE
     for name in given:
         # Gradio's own parameters begin with two underscores or name its theme.
         if not name.startswith("__") and name not in {"view", "deep_link", "session_hash"}:
             problems.append(text("link.ignored", language, name=name[:40]))
-    return PageState(tab, model, other, layer, unit, tuple(problems), ready=True)
+    return PageState(tab, model, other, layer, unit, picture, problems=tuple(problems), ready=True)
 
 
 def _unit(value: str | None, problems: list[str], language: str) -> tuple[int, int] | None:
@@ -108,25 +124,7 @@ def _config(
         if value is None:
             continue
         try:
-            config = config.replace(**{name: _read(name, value)})
+            config = config.replace(**{name: read_option(name, value)})
         except ExplorerError as error:
             problems.append(str(error))
     return config
-
-
-_TYPES = {name: str(hint) for name, hint in get_type_hints(ModelConfig).items()}
-
-
-def _read(name: str, value: str) -> Any:
-    """The value of an option as its own type; what cannot be read stays text, for the configuration to refuse."""
-    hint = _TYPES[name]
-    if "bool" in hint:
-        return {"true": True, "false": False}.get(value.lower(), value)
-    try:
-        if "float" in hint:
-            return float(value)
-        if "int" in hint:
-            return int(value)
-    except ValueError:
-        pass
-    return value

@@ -143,7 +143,9 @@ def free_port(host: str, port: int | None) -> int:
                 raise ConfigError(f"host={host!r} is no address of this machine: use 127.0.0.1 or 0.0.0.0.") from error
             except OSError as error:
                 if port is not None:
-                    raise ConfigError(f"Port {port} on {host} cannot be used ({error.strerror}): choose another.") from error
+                    raise ConfigError(
+                        f"Port {port} on {host} cannot be used ({error.strerror}): choose another."
+                    ) from error
                 continue
             return candidate
     raise ConfigError(f"No port from {DEFAULT_PORT} to {DEFAULT_PORT + 99} is free: choose one with --port.")

@@ -16,43 +16,57 @@ import gradio as gr
 from explorer.app import picker, widgets
 from explorer.app.address import PageState, from_query, to_query
 from explorer.app.architecture import build_architecture_tab
+from explorer.app.compare import build_compare_tab
+from explorer.app.events import QUICK
+from explorer.app.field import build_field_tab
 from explorer.app.problems import reported
-from explorer.app.tab import Tab
+from explorer.app.tab import Binding, Tab
 from explorer.errors import ExplorerError
 from explorer.language import LANGUAGES, text
 
-TABS: dict[str, Callable[[PageState, str], Tab]] = {
+TABS: dict[str, Callable[[PageState, str, gr.State], Tab]] = {
     "architecture": build_architecture_tab,
+    "compare": build_compare_tab,
+    "field": build_field_tab,
 }
 """The tabs in the order of the story."""
-
-QUICK: dict[str, Any] = {
-    "queue": False,
-    "show_progress": "hidden",
-    "api_visibility": "private",
-    "trigger_mode": "always_last",
-}
-"""How to bind what answers at once."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """The page's functions: from a state and a choice to a new state and what it shows."""
+    """The page's functions: from a state and a choice to a new state and what it shows.
+
+    An answer is the state, the address, the sidebar's summary and widgets, the outputs of all tabs (those of the open
+    one filled, the others left alone), and the places for problems.
+
+    Attributes:
+        language: `en` or `ko`.
+        tabs: the tabs in order.
+        problems: where errors are said; the first place is for those of a link.
+    """
 
     language: str
     tabs: tuple[Tab, ...]
+    problems: tuple[gr.HTML, ...]
 
-    def choose_group(self, state: PageState, group: str) -> list[Any]:
-        return self._chosen(state, lambda: replace(state, model=picker.of_group(group, state.model), layer="", unit=None))
+    def change(self, binding: Binding) -> Callable[..., list[Any]]:
+        """The function behind a binding."""
+        place = self.problems.index(binding.problem)
 
-    def choose_arch(self, state: PageState, arch: str) -> list[Any]:
-        return self._chosen(state, lambda: replace(state, model=picker.of_arch(arch, state.model), layer="", unit=None))
+        def changed(state: PageState, *values: Any) -> list[Any]:
+            try:
+                return self._answer(binding.change(state, *values))
+            except ExplorerError as error:
+                answer = self._answer(state)
+                kept = [gr.skip() for _ in answer[: -len(self.problems)]]
+                said = ["" for _ in self.problems]
+                said[place] = widgets.problem(str(error))
+                return [*kept, *said]
 
-    def choose_options(self, state: PageState, *values: Any) -> list[Any]:
-        return self._chosen(state, lambda: replace(state, model=picker.of_values(values, state.model)))
+        return changed
 
     def follow_link(self, query: str) -> list[Any]:
-        """Show what an address says; the bare address is what the page shows already."""
+        """Show what an address says, and say what in it was not understood."""
         state = from_query(query or "", tuple(TABS), self.language)
         try:
             answer = self._answer(state)
@@ -60,38 +74,24 @@ class Page:
             # A layer or unit that the net does not have: show the rest.
             state = replace(state, layer="", unit=None, problems=(*state.problems, str(error)))
             answer = self._answer(state)
-        problems = widgets.problem(" ".join(state.problems))
-        return [*answer, gr.Tabs(selected=state.tab), problems]
+        answer[-len(self.problems)] = widgets.problem(" ".join(state.problems))
+        return [*answer, gr.Tabs(selected=state.tab)]
 
-    def open_tab(self, name: str, state: PageState) -> list[Any]:
-        if not state.ready or state.tab == name:
-            return [gr.skip(), gr.skip(), *[gr.skip() for tab in self.tabs for _ in tab.outputs]]
-        state = replace(state, tab=name)
-        return [state, to_query(state), *self._tab_values(state)]
+    def opener(self, name: str) -> Callable[[PageState], list[Any]]:
+        """The function that opens the tab `name`."""
 
-    def _chosen(self, state: PageState, choose: Callable[[], PageState]) -> list[Any]:
-        """The answer to a choice; an impossible one is said beside the widgets, and what was shown stays."""
-        try:
-            return self._answer(choose())
-        except ExplorerError as error:
-            rest = 1 + len(picker.updates(state.model)) + sum(len(tab.outputs) for tab in self.tabs)
-            return [gr.skip(), gr.skip(), widgets.problem(str(error)), *[gr.skip() for _ in range(rest)]]
+        def opened(state: PageState) -> list[Any]:
+            if not state.ready or state.tab == name:
+                return [gr.skip() for _ in self._answer(state)]
+            return self._answer(replace(state, tab=name))
+
+        return opened
 
     def _answer(self, state: PageState) -> list[Any]:
-        return [
-            state,
-            to_query(state),
-            "",
-            _summary(state, self.language),
-            *picker.updates(state.model),
-            *self._tab_values(state),
-        ]
-
-    def _tab_values(self, state: PageState) -> list[Any]:
-        values: list[Any] = []
+        values: list[Any] = [state, to_query(state), _summary(state, self.language), *picker.updates(state.model)]
         for tab in self.tabs:
             values += tab.show(state, self.language) if tab.name == state.tab else [gr.skip() for _ in tab.outputs]
-        return values
+        return [*values, *["" for _ in self.problems]]
 
 
 def build_page(blocks: gr.Blocks, language: str, paths: dict[str, str]) -> None:
@@ -118,47 +118,37 @@ def build_page(blocks: gr.Blocks, language: str, paths: dict[str, str]) -> None:
         with gr.Column(elem_id="content", min_width=0), gr.Tabs(elem_id="tabs") as tabs:
             for name, build in TABS.items():
                 with gr.Tab(text(f"tab.{name}", language), id=name, elem_id=f"tab-{name}") as selector:
-                    built.append(build(state, language))
+                    built.append(build(state, language, kept))
                 selectors.append(selector)
-    page = Page(language, tuple(built))
+    bindings = [*picker.bindings(chooser, "model", problem), *(one for tab in built for one in tab.bindings)]
+    problems = tuple(dict.fromkeys([link_problem, *(binding.problem for binding in bindings)]))
+    page = Page(language, tuple(built), problems)
     outputs = [component for tab in built for component in tab.outputs]
-    answer = [kept, address, problem, summary, *chooser.widgets, *outputs]
+    answer = [kept, address, summary, *chooser.widgets, *outputs, *problems]
     guard = reported(language)
-    chooser.group.input(guard(page.choose_group), [kept, chooser.group], answer, **QUICK)
-    chooser.arch.input(guard(page.choose_arch), [kept, chooser.arch], answer, **QUICK)
-    for widget in chooser.options.values():
-        widget.input(guard(page.choose_options), [kept, *chooser.widgets], answer, **QUICK)  # type: ignore[attr-defined]
+    for binding in bindings:
+        binding.trigger(guard(page.change(binding)), [kept, *binding.inputs], answer, js=binding.js, **QUICK)
     for selector, name in zip(selectors, TABS, strict=True):
-        selector.select(
-            guard(_opener(page, name)), [kept], [kept, address, *outputs], **QUICK
-        )
+        selector.select(guard(page.opener(name)), [kept], answer, **QUICK)
     follow = guard(page.follow_link)
-    linked = [*answer, tabs, link_problem]
-    address.submit(follow, [address], linked, **QUICK)
-    blocks.load(follow, [address], linked, js="() => [location.search]", **QUICK)
-
-
-def _opener(page: Page, name: str) -> Callable[[PageState], list[Any]]:
-    def open_tab(state: PageState) -> list[Any]:
-        return page.open_tab(name, state)
-
-    return open_tab
+    address.submit(follow, [address], [*answer, tabs], **QUICK)
+    blocks.load(follow, [address], [*answer, tabs], js="() => [location.search]", **QUICK)
 
 
 def _summary(state: PageState, language: str) -> str:
     """The sidebar's head; on a phone the line that opens it."""
     chosen = html.escape(state.model.label())
     return (
-        f'<h2>{text("picker.title", language)}</h2>'
+        f"<h2>{text('picker.title', language)}</h2>"
         f'<button type="button" aria-controls="picker" aria-expanded="false" data-toggle="sidebar">'
-        f'{text("picker.title", language)}: <b>{chosen}</b></button>'
+        f"{text('picker.title', language)}: <b>{chosen}</b></button>"
     )
 
 
 def _header(language: str, paths: dict[str, str]) -> str:
     links = "".join(
         f'<a hreflang="{code}" lang="{code}" href="{paths[code]}" data-language="{paths[code]}"'
-        f'{" aria-current=true" if code == language else ""}>{name}</a>'
+        f"{' aria-current=true' if code == language else ''}>{name}</a>"
         for code, name in LANGUAGES.items()
     )
     return (

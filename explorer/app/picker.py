@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
+from explorer.app.address import PageState
+from explorer.app.tab import Binding
 from explorer.catalog import OPTION_CHOICES, Entry, applicable_options, entries, find_entry
 from explorer.config import OPTION_NAMES, ModelConfig
 from explorer.errors import ConfigError, ExplorerError
@@ -101,9 +103,7 @@ def _chosen(config: ModelConfig) -> dict[str, Any]:
     return {name: getattr(config, name) for name in OPTION_NAMES}
 
 
-def _widget(
-    name: str, config: ModelConfig, language: str, visible: bool, prefix: str
-) -> gr.components.Component:
+def _widget(name: str, config: ModelConfig, language: str, visible: bool, prefix: str) -> gr.components.Component:
     label, info = text(f"option.{name}", language), text(f"option.{name}.info", language)
     value = _displayed(name, getattr(config, name))
     shared: dict[str, Any] = {"label": label, "visible": visible, "elem_id": f"{prefix}option-{name}", "value": value}
@@ -172,6 +172,35 @@ def of_values(values: tuple[Any, ...], current: ModelConfig) -> ModelConfig:
             continue
         options[name] = _number(name, value) if name in _FREE_CHOICES else value
     return ModelConfig(entry.name, **options)
+
+
+def bindings(chooser: Picker, attribute: str, problem: gr.HTML) -> list[Binding]:
+    """The events of a picker's widgets, which choose `PageState.model` or `PageState.other`."""
+
+    def group(state: PageState, value: str) -> PageState:
+        return _with(state, attribute, of_group(value, getattr(state, attribute)))
+
+    def arch(state: PageState, value: str) -> PageState:
+        return _with(state, attribute, of_arch(value, getattr(state, attribute)))
+
+    def options(state: PageState, *values: Any) -> PageState:
+        return _with(state, attribute, of_values(values, getattr(state, attribute)))
+
+    return [
+        Binding(chooser.group.input, [chooser.group], group, problem),
+        Binding(chooser.arch.input, [chooser.arch], arch, problem),
+        *(
+            Binding(widget.input, chooser.widgets, options, problem)  # type: ignore[attr-defined]
+            for widget in chooser.options.values()
+        ),
+    ]
+
+
+def _with(state: PageState, attribute: str, config: ModelConfig) -> PageState:
+    """`state` with another configuration; a layer and unit are those of the model that they were chosen in."""
+    if attribute == "model" and config.arch != state.model.arch:
+        return replace(state, model=config, layer="", unit=None)
+    return replace(state, **{attribute: config})
 
 
 def _number(name: str, value: Any) -> Any:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import gradio as gr
 
-_FONTS = ["system-ui", "-apple-system", "Segoe UI", "Apple SD Gothic Neo", "Malgun Gothic", "Noto Sans KR", "sans-serif"]
+_FONTS = [
+    "system-ui",
+    "-apple-system",
+    "Segoe UI",
+    "Apple SD Gothic Neo",
+    "Malgun Gothic",
+    "Noto Sans KR",
+    "sans-serif",
+]
 _MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "Liberation Mono", "monospace"]
 
 

@@ -88,7 +88,7 @@ def layers_value(table: LayerTable, language: str) -> str:
             "block": None if row.block is None else index[row.block],
             "cells": [
                 row.path,
-                _operation(row, language),
+                operation(row, language),
                 units.shape(row.output_shape),
                 *_figures(row.params, row.macs, row.activation_bytes, row.training_bytes),
                 _field_cell(row.receptive_field, language),
@@ -156,7 +156,8 @@ def _figures(params: int, macs: int, activation: int, training: int) -> list[lis
     ]
 
 
-def _operation(row: LayerRow, language: str) -> str:
+def operation(row: LayerRow, language: str) -> str:
+    """A row's operation with its kernel and stride: `conv 3 × 3 / 2`."""
     name = operation_name(row.op, language)
     if row.kernel is None:
         return name

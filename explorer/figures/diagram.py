@@ -170,11 +170,8 @@ def describe_diagram(data: pd.DataFrame, arcs: tuple[Arc, ...], language: str = 
     sentences = [text("caption.diagram.shape", language, **values)]
     if arcs:
         counts = {kind: sum(arc.kind == kind for arc in arcs) for kind in _SHORTCUTS}
-        named = [
-            f"{count} × {text(f'block.{kind}', language)}" for kind, count in counts.items() if count
-        ]
+        named = [f"{count} × {text(f'block.{kind}', language)}" for kind, count in counts.items() if count]
         sentences.append(text("caption.diagram.shortcuts", language, count=len(arcs), kinds=", ".join(named)))
     else:
         sentences.append(text("caption.diagram.no_shortcuts", language))
     return " ".join(sentences)
-

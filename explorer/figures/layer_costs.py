@@ -64,9 +64,7 @@ def plot_layer_costs(data: pd.DataFrame, language: str = "en") -> go.Figure:
                     "line": {"width": 0},
                     "pattern": {"shape": style.PATTERNS.get(op, ""), "solidity": 0.4, "size": 5},
                 },
-                customdata=list(
-                    zip(part["path"], part["shape"], [shown[measure][i] for i in part.index], strict=True)
-                ),
+                customdata=list(zip(part["path"], part["shape"], [shown[measure][i] for i in part.index], strict=True)),
                 hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<br>%{customdata[2]}<extra></extra>",
             )
     tops = ((0.71, 1.0), (0.36, 0.64), (0.0, 0.29))
@@ -117,4 +115,3 @@ def describe_layer_costs(data: pd.DataFrame, language: str = "en") -> str:
             )
         )
     return " ".join(sentences)
-

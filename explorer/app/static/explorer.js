@@ -38,7 +38,6 @@
   };
 
   /* ---------------------------------------------------------------- charts */
-  const darkness = () => document.body.classList.contains("dark");
   const themed = (layout) => {
     const ink = cssVariable("--body-text-color") || "#24292f";
     return {
@@ -96,7 +95,9 @@
       // On a phone the legend takes lines of its own: give the plot their height.
       const narrow = host.offsetWidth > 0 && host.offsetWidth < 500;
       const layout = themed(card.figure.layout);
-      layout.height = (layout.height || 320) + (narrow ? 14 * Math.min(6, card.figure.data.length) : 0);
+      const square = layout.meta && layout.meta.square; // a picture: as high as it is wide, and its margins
+      if (square && host.offsetWidth) layout.height = Math.min(layout.height, host.offsetWidth - 70 + square);
+      else layout.height = (layout.height || 320) + (narrow ? 14 * Math.min(6, card.figure.data.length) : 0);
       if (narrow) layout.font = { ...layout.font, size: 11 };
       plot.style.height = layout.height + "px";
       plot.setAttribute("role", "img");
@@ -107,7 +108,8 @@
         plot.dataset.drawn = "yes";
         plot.on("plotly_click", (event) => {
           const point = event.points[0];
-          trigger("select", { index: [point.x, point.y], value: point.customdata ?? null });
+          window.explorer.clicked = point.x + "," + point.y;
+          trigger("select");
         });
       }
       window.explorer.drawn += 1;
@@ -274,5 +276,5 @@
     }
   });
 
-  window.explorer = { chart, layers, address, drawn: 0, dark: darkness };
+  window.explorer = { chart, layers, address, drawn: 0, clicked: "" };
 })();

@@ -1,0 +1,255 @@
+"""Tab **Compare**: two configurations side by side, and what the papers published about them."""
+
+from __future__ import annotations
+
+import difflib
+import html
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from explorer import units
+from explorer.analysis.layer_table import layer_table
+from explorer.app import picker, widgets
+from explorer.app.address import PageState
+from explorer.app.paper_tables import shortcut_table, vgg_table
+from explorer.app.tab import Binding, Tab
+from explorer.config import ModelConfig
+from explorer.figures import style
+from explorer.figures.comparison import (
+    describe_running,
+    describe_totals,
+    plot_running,
+    plot_totals,
+    running_data,
+    totals_data,
+)
+from explorer.language import text
+from explorer.papers import PublishedFigure, published
+from explorer.results import LayerRow
+from explorer.tables import compare_frame
+
+PAIRS: dict[str, tuple[ModelConfig, ModelConfig]] = {
+    "plain34_resnet34": (ModelConfig("plain34"), ModelConfig("resnet34", shortcut="A")),
+    "vgg_d_resnet34": (ModelConfig("vgg_d"), ModelConfig("resnet34")),
+    "vgg_b_vgg_d": (ModelConfig("vgg_b"), ModelConfig("vgg_d")),
+    "resnet34_resnet50": (ModelConfig("resnet34"), ModelConfig("resnet50")),
+    "resnet110_preact": (ModelConfig("resnet110"), ModelConfig("preact_resnet110")),
+}
+"""Comparisons worth a click, as (first, second)."""
+
+_BYTES = {"activation_bytes", "kept_bytes", "training_bytes", "parameter_bytes"}
+
+
+def names(a: ModelConfig, b: ModelConfig) -> tuple[str, str]:
+    """What to call two nets side by side, never the same."""
+    return (a.label(), b.label()) if a != b else (f"{a.label()} (1)", f"{b.label()} (2)")
+
+
+# ---------------------------------------------------------------- totals and options
+
+
+def totals_table(a: ModelConfig, b: ModelConfig, language: str) -> str:
+    """Options, totals and published errors of both, differences marked."""
+    frame = compare_frame(layer_table(a), layer_table(b))
+    rows = []
+    for kind in ("total", "option"):
+        rows.append(_group_row(text(f"compare.{kind}s", language)))
+        for row in frame[frame["group"] == kind].itertuples(index=False):
+            cells = "".join(f"<td>{_cell(row.quantity, value, kind, language)}</td>" for value in (row.a, row.b))
+            ratio = "" if pd.isna(row.ratio) or not row.differs else f"× {row.ratio:.3g}"
+            label = html.escape(text(f"{'quantity' if kind == 'total' else 'option'}.{row.quantity}", language))
+            mark = " class='differs'" if row.differs else ""
+            rows.append(f"<tr{mark}><th scope='row'>{label}</th>{cells}<td>{ratio}</td></tr>")
+        if kind == "total":
+            rows += _published_rows(a, b, language)
+    titles = ["", *(html.escape(name) for name in names(a, b)), text("compare.ratio", language)]
+    head = "".join(f"<th scope='col'>{title}</th>" for title in titles)
+    body = "".join(rows)
+    table = f'<table class="compare"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="scroll whole">{table}</div>'
+
+
+def _cell(name: str, value: Any, kind: str, language: str) -> str:
+    if value is None or pd.isna(value):
+        return "–"
+    if kind == "option":
+        if isinstance(value, bool):
+            return text("word.yes" if value else "word.no", language)
+        return html.escape(f"{value:g}" if isinstance(value, float) else str(value))
+    if isinstance(value, str):
+        return html.escape(value)
+    if name in _BYTES:
+        return f'<span title="{units.exact(value)} B">{units.size(value)}</span>'
+    if name.startswith("rf"):
+        return units.pixels(value)
+    return f'<span title="{units.exact(value)}">{units.count(value)}</span>'
+
+
+def _published_rows(a: ModelConfig, b: ModelConfig, language: str) -> list[str]:
+    """Published errors of either net, grey and with their source: they were not measured here."""
+    sides = [errors_of(a), errors_of(b)]
+    rows = [_group_row(text("compare.published", language))]
+    kinds = dict.fromkeys((figure.dataset, figure.protocol, figure.quantity) for side in sides for figure in side)
+    for dataset, protocol, quantity in kinds:
+        found = [
+            [f for f in side if (f.dataset, f.protocol, f.quantity) == (dataset, protocol, quantity)] for side in sides
+        ]
+        cells = "".join(f"<td>{', '.join(f.text for f in side) or '–'}</td>" for side in found)
+        source = html.escape("; ".join(sorted({f.source for side in found for f in side})))
+        test = html.escape(" · ".join(word for word in (dataset, protocol) if word))
+        label = f"{text(f'quantity.{quantity}', language)}<small>{test}</small>"
+        rows.append(f"<tr class='published'><th scope='row'>{label}</th>{cells}<td><small>{source}</small></td></tr>")
+    if not kinds:
+        rows.append(f"<tr class='published'><th colspan='4'>{text('compare.nothing_published', language)}</th></tr>")
+    return rows
+
+
+def _group_row(words: str) -> str:
+    return f'<tr class="group"><th colspan="4" scope="rowgroup">{words}</th></tr>'
+
+
+def errors_of(config: ModelConfig) -> tuple[PublishedFigure, ...]:
+    """Published error rates of this very net (head, width and shortcut option included)."""
+    return tuple(figure for figure in published(config) if figure.unit == "%")
+
+
+# ---------------------------------------------------------------- rows
+
+
+def rows_value(a: ModelConfig, b: ModelConfig, language: str) -> str:
+    """Both layer tables as one, equal operations on one line, what differs marked; for `widgets.layer_table_view`."""
+    left, right = layer_table(a), layer_table(b)
+    matcher = difflib.SequenceMatcher(
+        None, [_signature(row) for row in left.rows], [_signature(row) for row in right.rows], autojunk=False
+    )
+    rows = []
+    for tag, start_a, end_a, start_b, end_b in matcher.get_opcodes():
+        width = max(end_a - start_a, end_b - start_b)
+        for offset in range(width):
+            one = left.rows[start_a + offset] if start_a + offset < end_a else None
+            two = right.rows[start_b + offset] if start_b + offset < end_b else None
+            rows.append(
+                {
+                    "op": (one or two).op if (one or two) else "",
+                    "block": None,
+                    "cells": [*_side(one, language), *_side(two, language)],
+                    "marks": []
+                    if tag == "equal"
+                    else [index for index, row in enumerate((one, one, one, one, two, two, two, two)) if row],
+                }
+            )
+    first, second = names(a, b)
+    columns = [
+        {
+            "title": f"{text(f'column.{name}', language)} · {net}"
+            if name == "path"
+            else text(f"column.{name}", language),
+            "hint": net,
+            "align": {"params": "number", "output_shape": "shape"}.get(name, "path"),
+        }
+        for net in (first, second)
+        for name in ("path", "operation", "output_shape", "params")
+    ]
+    value = {
+        "name": f"{a.arch}-{b.arch}",
+        "columns": columns,
+        "rows": rows,
+        "blocks": [],
+        "words": {
+            word: text(f"table.{word}", language)
+            for word in ("search", "fold", "unfold", "csv", "markdown", "count", "table")
+        },
+    }
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _signature(row: LayerRow) -> tuple[object, ...]:
+    return row.op, row.kernel, row.stride, row.output_shape, row.params
+
+
+def _side(row: LayerRow | None, language: str) -> list[object]:
+    if row is None:
+        return ["", "", "", None]
+    return [
+        row.path,
+        widgets.operation(row, language),
+        units.shape(row.output_shape),
+        [units.count(row.params) if row.params else "", row.params, units.exact(row.params)],
+    ]
+
+
+# ---------------------------------------------------------------- charts
+
+
+def totals_chart(a: ModelConfig, b: ModelConfig, language: str) -> str:
+    first, second = names(a, b)
+    data = totals_data(layer_table(a), layer_table(b))
+    caption = describe_totals(data, first, second, language)
+    return widgets.chart_value(plot_totals(data, first, second, language), caption, data, "totals", language)
+
+
+def running_chart(a: ModelConfig, b: ModelConfig, language: str) -> str:
+    first, second = names(a, b)
+    data = running_data({first: layer_table(a), second: layer_table(b)})
+    colours = {first: style.net_colour(a.arch), second: style.net_colour(b.arch)}
+    if colours[first] == colours[second]:
+        colours[second] = style.OTHER
+    caption = describe_running(data, language)
+    return widgets.chart_value(plot_running(data, colours, language), caption, data, "running_macs", language)
+
+
+# ---------------------------------------------------------------- the tab
+
+
+def show(state: PageState, language: str) -> list[Any]:
+    """Everything on the tab that depends on the two configurations, in the order of its outputs."""
+    a, b = state.model, state.other
+    return [
+        totals_chart(a, b, language),
+        totals_table(a, b, language),
+        running_chart(a, b, language),
+        rows_value(a, b, language),
+        *picker.updates(b),
+    ]
+
+
+def choose_pair(key: str) -> Callable[[PageState], PageState]:
+    """From a state to the one with a pair of `PAIRS` chosen."""
+
+    def choose(state: PageState) -> PageState:
+        a, b = PAIRS[key]
+        return replace(state, model=a, other=b, layer="", unit=None)
+
+    return choose
+
+
+def build_compare_tab(state: PageState, language: str, kept: gr.State) -> Tab:
+    """Lay the tab out, filled for `state`."""
+    first = show(state, language)
+    gr.Markdown(text("compare.question", language), elem_classes="question")
+    with gr.Row(elem_id="pairs"):
+        buttons = {
+            key: gr.Button(text(f"compare.pair.{key}", language), size="sm", elem_id=f"pair-{key}") for key in PAIRS
+        }
+    with gr.Accordion(text("compare.second", language), open=False, elem_id="second"):
+        other = picker.build_picker(state.other, language, prefix="other-")
+    problem = gr.HTML("", apply_default_css=False, elem_id="compare-problem")
+    chart = widgets.chart(first[0], elem_id="compare-totals", height=250)
+    totals = gr.HTML(first[1], apply_default_css=False, elem_id="compare-table")
+    running = widgets.chart(first[2], elem_id="compare-running", height=300)
+    gr.Markdown(f"#### {text('compare.rows', language)}")
+    rows = widgets.layer_table_view(first[3], elem_id="compare-rows")
+    with gr.Accordion(text("compare.figure1", language), open=False, elem_id="figure1"):
+        gr.Markdown(text("compare.figure1.info", language))
+        gr.HTML(vgg_table(language), apply_default_css=False)
+    with gr.Accordion(text("compare.shortcuts", language), open=False, elem_id="shortcut-table"):
+        gr.Markdown(text("compare.shortcuts.info", language))
+        gr.HTML(shortcut_table(language), apply_default_css=False)
+    bindings = [Binding(button.click, [], choose_pair(key), problem) for key, button in buttons.items()]
+    bindings += picker.bindings(other, "other", problem)
+    return Tab("compare", [chart, totals, running, rows, *other.widgets], show, tuple(bindings))

@@ -1,0 +1,22 @@
+"""How events are bound: what answers at once, and what takes seconds and streams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+QUICK: dict[str, Any] = {
+    "queue": False,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    "trigger_mode": "always_last",
+}
+"""What answers at once: outside the queue, the latest choice wins."""
+
+STREAMING: dict[str, Any] = {
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    "trigger_mode": "always_last",
+    "concurrency_id": "analysis",
+    "concurrency_limit": 2,
+}
+"""What computes for seconds: two at a time on the whole machine, coarse results first."""

@@ -1,0 +1,228 @@
+"""Tab **Receptive field**: a unit's box and its effective field over a real picture, and the calculators as lessons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from explorer.analysis.effective_field import effective_receptive_field_steps
+from explorer.analysis.layer_table import layer_table
+from explorer.app import widgets
+from explorer.app.address import PageState
+from explorer.app.calculators import build_calculators
+from explorer.app.events import STREAMING
+from explorer.app.tab import Binding, Tab
+from explorer.config import ModelConfig
+from explorer.errors import ConfigError
+from explorer.figures.field_picture import (
+    describe_effective,
+    describe_field_on_picture,
+    effective_profile,
+    plot_field_on_picture,
+    smallest_region,
+)
+from explorer.language import text
+from explorer.pictures import PHOTOGRAPHS, Pixels, photograph, read_picture, square
+from explorer.results import EffectiveField, LayerRow, ReceptiveField
+
+_OPS = {"conv", "pool", "add", "concat"}
+_MOST_SIDE = 512
+"""Pictures are shown with at most so many pixels a side; the boxes are the net's own."""
+
+
+def layers(config: ModelConfig) -> list[LayerRow]:
+    """The layers whose units have a place: convolutions, poolings and additions."""
+    rows = layer_table(config).rows
+    return [row for row in rows if row.op in _OPS and len(row.output_shape) == 3 and row.receptive_field is not None]
+
+
+def default_layer(config: ModelConfig) -> str:
+    """A layer whose field is well inside the picture, so that box and effective field both show."""
+    rows = layers(config)
+    fitting = [row for row in rows if not row.parallel and _side(row.receptive_field) <= 0.6 * config.image_size]
+    return (fitting or rows[:1])[-1].path
+
+
+def _side(field: ReceptiveField | None) -> float:
+    if field is None or field.size is None:
+        return float("inf")
+    return field.size if isinstance(field.size, int) else max(field.size)
+
+
+def chosen(state: PageState) -> tuple[LayerRow, ReceptiveField, tuple[int, int]]:
+    """The chosen layer's row, its receptive field, and the chosen unit: by default the middle one.
+
+    Raises:
+        ExplorerError: the net has no such layer or unit.
+    """
+    row = layer_table(state.model).row(state.layer or default_layer(state.model))
+    if len(row.output_shape) != 3 or row.receptive_field is None:
+        raise ConfigError(
+            f"layer={row.path!r} of {state.model.arch} has no positions: choose a convolution or pooling."
+        )
+    _, height, width = row.output_shape
+    unit = state.unit or (height // 2, width // 2)
+    if unit[0] >= height or unit[1] >= width:
+        raise ConfigError(f"unit={unit[0]},{unit[1]} is not in the map of {row.path}: it has {height} × {width} units.")
+    return row, row.receptive_field, unit
+
+
+def unit_at(row: LayerRow, field: ReceptiveField, x: float, y: float) -> tuple[int, int]:
+    """The unit whose field has its middle nearest to a pixel."""
+    _, height, width = row.output_shape
+    if field.rows is None or field.columns is None:
+        return height // 2, width // 2
+    down = round((y - field.rows.centre) / field.rows.stride) if field.rows.stride else 0
+    across = round((x - field.columns.centre) / field.columns.stride) if field.columns.stride else 0
+    return min(max(down, 0), height - 1), min(max(across, 0), width - 1)
+
+
+def picture_of(state: PageState) -> Pixels:
+    """The chosen picture as the net sees it: the middle square, at the net's own size."""
+    picture = state.own_picture if state.picture == "own" and state.own_picture is not None else None
+    if picture is None:
+        picture = photograph(state.picture if state.picture in PHOTOGRAPHS else next(iter(PHOTOGRAPHS)))
+    return square(picture, state.model.image_size)
+
+
+# ---------------------------------------------------------------- the two pictures
+
+
+def box_chart(state: PageState, language: str) -> str:
+    """The picture with the unit's boxes."""
+    _, field, unit = chosen(state)
+    picture, side = picture_of(state), state.model.image_size
+    boxes = {"largest": field.region(unit, side), "smallest": smallest_region(field, unit, side)}
+    data = pd.DataFrame(
+        [
+            {"path": name, **dict(zip(("top", "left", "bottom", "right"), box, strict=True))}
+            for name, box in boxes.items()
+            if box
+        ]
+    )
+    caption = describe_field_on_picture(field, unit, side, language=language)
+    figure = plot_field_on_picture(picture, field, unit, language=language)
+    return widgets.chart_value(figure, caption, data, "field", language)
+
+
+def unit_line(state: PageState, language: str) -> str:
+    row, _, unit = chosen(state)
+    rows, columns = row.output_shape[1:]
+    return "#### " + text(
+        "field.unit", language, row=unit[0], column=unit[1], rows=rows, columns=columns, layer=f"`{row.path}`"
+    )
+
+
+def effective_chart(state: PageState, effective: EffectiveField, language: str) -> str:
+    """The same picture in grey, with the effective field over it."""
+    _, field, unit = chosen(state)
+    picture = picture_of(state)
+    caption = describe_effective(effective, language)
+    figure = plot_field_on_picture(picture, field, unit, effective=effective, language=language)
+    caption = f"{text('field.untrained', language)} {caption}"
+    return widgets.chart_value(figure, caption, effective_profile(effective), "effective_field", language)
+
+
+def stream_effective(state: PageState, language: str) -> Iterator[str]:
+    """The effective field, coarse first."""
+    row, _, unit = chosen(state)
+    for effective in effective_receptive_field_steps(state.model, row.path, unit=unit, seed=state.model.seed):
+        yield effective_chart(state, effective, language)
+
+
+# ---------------------------------------------------------------- the tab
+
+
+def show(state: PageState, language: str) -> list[Any]:
+    """Everything on the tab that depends on the state, in the order of its outputs."""
+    row, _, unit = chosen(state)
+    request = repr((state.model, row.path, unit, state.picture, state.stamp))
+    choices = [(f"{one.path} ({_shown_side(one, language)})", one.path) for one in layers(state.model)]
+    pictures = [(text(f"photo.{name}", language), name) for name in PHOTOGRAPHS]
+    if state.own_picture is not None:
+        pictures.append((text("field.own_picture", language), "own"))
+    return [
+        gr.update(choices=choices, value=row.path),
+        gr.update(choices=pictures, value=state.picture),
+        unit_line(state, language),
+        box_chart(state, language),
+        request,
+    ]
+
+
+def _shown_side(row: LayerRow, language: str) -> str:
+    side = _side(row.receptive_field)
+    return text("field.global", language) if side == float("inf") else f"{side:g} px"
+
+
+def choose_layer(state: PageState, layer: str) -> PageState:
+    return replace(state, layer=layer, unit=None)
+
+
+def choose_picture(state: PageState, name: str) -> PageState:
+    return replace(state, picture=name)
+
+
+def choose_unit(state: PageState, click: str) -> PageState:
+    """The unit that looks at a clicked pixel, `x,y`."""
+    x, _, y = (click or "").partition(",")
+    row, field, _ = chosen(state)
+    try:
+        return replace(state, unit=unit_at(row, field, float(x), float(y)))
+    except ValueError as error:
+        raise ConfigError(f"click={click!r} is no place in the picture.") from error
+
+
+def bring_picture(state: PageState, path: str | None) -> PageState:
+    """A picture of the user's own; it stays in this browser's session."""
+    if not path:
+        raise ConfigError("No picture was chosen.")
+    picture = read_picture(path)
+    side = min(_MOST_SIDE, max(min(picture.shape[:2]), 1))
+    return replace(state, picture="own", own_picture=square(picture, side), stamp=state.stamp + 1)
+
+
+def build_field_tab(state: PageState, language: str, kept: gr.State) -> Tab:
+    """Lay the tab out, filled for `state`; the effective field follows when the tab is opened."""
+    first = show(state, language)
+    gr.Markdown(text("field.question", language), elem_classes="question")
+    with gr.Row(elem_id="field-choices"):
+        layer = gr.Dropdown(
+            first[0]["choices"],
+            value=first[0]["value"],
+            label=text("field.layer", language),
+            info=text("field.layer.info", language),
+            elem_id="field-layer",
+        )
+        picture = gr.Dropdown(
+            first[1]["choices"], value=state.picture, label=text("field.picture", language), elem_id="field-picture"
+        )
+        upload = gr.UploadButton(
+            text("field.upload", language), file_types=["image"], size="sm", elem_id="field-upload"
+        )
+    problem = gr.HTML("", apply_default_css=False, elem_id="field-problem")
+    unit = gr.Markdown(first[2], elem_id="field-unit")
+    gr.Markdown(text("field.how", language), elem_classes="hint")
+    click = gr.HTML("", elem_id="field-click", elem_classes="unseen")
+    request = gr.State(None)
+    with gr.Row(elem_id="field-pictures"):
+        box = widgets.chart(first[3], elem_id="field-box", height=520)
+        effective = widgets.chart(None, elem_id="field-effective", height=520)
+
+    def stream(state: PageState) -> Iterator[str]:
+        yield from stream_effective(state, language)
+
+    request.change(stream, [kept], [effective], **STREAMING)
+    gr.Markdown(f"### {text('lesson.title', language)}")
+    build_calculators(language)
+    bindings = (
+        Binding(layer.input, [layer], choose_layer, problem),
+        Binding(picture.input, [picture], choose_picture, problem),
+        Binding(upload.upload, [upload], bring_picture, problem),
+        Binding(box.select, [click], choose_unit, problem, js="(state, click) => [state, window.explorer.clicked]"),
+    )
+    return Tab("field", [layer, picture, unit, box, request], show, bindings)

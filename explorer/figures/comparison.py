@@ -1,0 +1,147 @@
+"""Two nets beside each other: their totals as ratios, and their running sums layer by layer."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from explorer import units
+from explorer.figures import style
+from explorer.figures.steps import steps
+from explorer.language import text
+from explorer.results import LayerTable
+
+_RATIO_TICKS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
+_MEASURES = ("params", "macs", "activation_bytes", "weight_layers")
+
+
+def totals_data(a: LayerTable, b: LayerTable) -> pd.DataFrame:
+    """One row a quantity: quantity, a, b, ratio (b / a)."""
+    rows = []
+    for measure in _MEASURES:
+        of_a, of_b = getattr(a.totals, measure), getattr(b.totals, measure)
+        rows.append({"quantity": measure, "a": of_a, "b": of_b, "ratio": of_b / of_a if of_a else None})
+    return pd.DataFrame(rows)
+
+
+def plot_totals(data: pd.DataFrame, a: str, b: str, language: str = "en") -> go.Figure:
+    """How many times as much of each the second net has as the first, on a log axis around 1.
+
+    Args:
+        data: of `totals_data`.
+        a: name of the first net.
+        b: name of the second net.
+        language: `en` or `ko`.
+    """
+    known = data.dropna(subset=["ratio"]).iloc[::-1]
+    figure = style.figure(250)
+    more = known["ratio"] >= 1
+    figure.add_bar(
+        y=[text(f"quantity.{quantity}", language) for quantity in known["quantity"]],
+        x=known["ratio"] - 1,
+        base=1,
+        orientation="h",
+        marker={
+            "color": [style.PLAIN if up else style.RESIDUAL for up in more],
+            "pattern": {"shape": ["/" if up else "" for up in more], "solidity": 0.4},
+        },
+        text=[f"× {ratio:.3g}" for ratio in known["ratio"]],
+        textposition="outside",
+        cliponaxis=False,
+        customdata=[
+            [_written(row.quantity, row.a), _written(row.quantity, row.b)] for row in known.itertuples(index=False)
+        ],
+        hovertemplate=f"{a}: %{{customdata[0]}}<br>{b}: %{{customdata[1]}}<extra></extra>",
+        showlegend=False,
+    )
+    lowest, highest = min([0.5, *known["ratio"]]), max([2.0, *known["ratio"]])
+    figure.update_layout(
+        xaxis={
+            "type": "log",
+            "title": text("figure.axis.ratio", language, a=a, b=b),
+            "range": [math.log10(lowest) - 0.2, math.log10(highest) + 0.2],
+            "tickvals": _RATIO_TICKS,
+            "ticktext": [f"× {tick:g}" for tick in _RATIO_TICKS],
+        },
+        yaxis={"showgrid": False, "ticks": ""},
+        margin={"t": 12},
+    )
+    figure.add_vline(x=1, line={"color": style.REFERENCE, "width": 1.5})
+    return figure
+
+
+def _written(quantity: str, value: float) -> str:
+    return units.size(value) if quantity.endswith("bytes") else units.count(value)
+
+
+def describe_totals(data: pd.DataFrame, a: str, b: str, language: str = "en") -> str:
+    """What the chart shows, in a sentence computed from the plotted values."""
+    known = data.dropna(subset=["ratio"])
+    apart = known[(known["ratio"] - 1).abs() > 0.005]
+    if apart.empty:
+        return text("caption.totals.same", language, a=a, b=b)
+    parts = [
+        text(
+            "caption.totals.more" if row.ratio > 1 else "caption.totals.less",
+            language,
+            ratio=f"{row.ratio:.3g}",
+            what=text(f"quantity.{row.quantity}", language),
+        )
+        for row in apart.itertuples(index=False)
+    ]
+    return text("caption.totals.differs", language, a=a, b=b, parts=", ".join(parts))
+
+
+def running_data(tables: dict[str, LayerTable]) -> pd.DataFrame:
+    """Running sums by weight layer of the main path: net, number, path, macs, params."""
+    rows = []
+    for name, table in tables.items():
+        number = macs = params = 0
+        for step in steps(table):
+            macs += step.macs
+            params += step.params
+            if step.op in {"conv", "linear"} and not step.parallel:
+                number += 1
+                rows.append({"net": name, "number": number, "path": step.path, "macs": macs, "params": params})
+    return pd.DataFrame(rows)
+
+
+def plot_running(data: pd.DataFrame, colours: dict[str, str], language: str = "en") -> go.Figure:
+    """Multiply-adds done up to each weight layer, one line a net.
+
+    Args:
+        data: of `running_data`.
+        colours: colour of each net.
+        language: `en` or `ko`.
+    """
+    figure = style.figure(300)
+    for index, (name, part) in enumerate(data.groupby("net", sort=False)):
+        figure.add_scatter(
+            x=part["number"],
+            y=part["macs"],
+            mode="lines",
+            name=str(name),
+            line={"color": colours[str(name)], "width": 2.5, "dash": "dash" if index else "solid", "shape": "hv"},
+            customdata=[[path, units.macs(macs)] for path, macs in zip(part["path"], part["macs"], strict=True)],
+            hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} MACs<extra></extra>",
+        )
+    figure.update_layout(
+        xaxis={"title": text("figure.axis.weight_layer", language), "rangemode": "tozero"},
+        yaxis={"title": text("figure.axis.running", language), "rangemode": "tozero", "tickformat": "~s"},
+    )
+    return figure
+
+
+def describe_running(data: pd.DataFrame, language: str = "en") -> str:
+    """Where each net has done half of its work, computed from the plotted values."""
+    sentences = []
+    for name, part in data.groupby("net", sort=False):
+        total = part["macs"].iloc[-1]
+        if not total:
+            continue
+        at = part[part["macs"] >= total / 2].iloc[0]
+        share = units.percent(at["number"] / len(part))
+        sentences.append(text("caption.running", language, net=name, layer=at["path"], share=share))
+    return " ".join(sentences)

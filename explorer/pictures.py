@@ -1,0 +1,116 @@
+"""Pictures: the photographs that scikit-image ships, and files that somebody brings.
+
+A file is untrusted: its header is read before its pixels, and what is too large or no picture is answered in a
+sentence.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from explorer.errors import ExplorerError, UnknownNameError
+
+Pixels = npt.NDArray[np.uint8]
+
+PHOTOGRAPHS: dict[str, str] = {
+    "astronaut": "astronaut.png",
+    "chelsea": "chelsea.png",
+    "coffee": "coffee.png",
+    "rocket": "rocket.jpg",
+    "retina": "retina.jpg",
+    "hubble": "hubble_deep_field.jpg",
+    "camera": "camera.png",
+    "coins": "coins.png",
+}
+"""The photographs that come with scikit-image, by name; nothing is fetched."""
+
+MAX_PIXELS = 64_000_000
+MAX_BYTES = 64_000_000
+
+
+class PictureError(ExplorerError):
+    """A file that is no picture, or one too large to open."""
+
+
+def photograph(name: str) -> Pixels:
+    """One of `PHOTOGRAPHS`, (H, W, 3).
+
+    Raises:
+        UnknownNameError: there is no photograph of that name.
+    """
+    if name not in PHOTOGRAPHS:
+        raise UnknownNameError("photograph", name, PHOTOGRAPHS)
+    return _photograph(name)
+
+
+@lru_cache(maxsize=len(PHOTOGRAPHS))
+def _photograph(name: str) -> Pixels:
+    import skimage  # only its data folder is wanted: its readers take a second to import
+
+    return read_picture(Path(skimage.__file__).parent / "data" / PHOTOGRAPHS[name])
+
+
+def read_picture(path: str | Path) -> Pixels:
+    """The picture in a file, (H, W, 3), upright.
+
+    Of an animation the first frame is taken, transparency becomes white, 16 bits a channel become 8, and CMYK and
+    grey become RGB.
+
+    Raises:
+        PictureError: the file is missing, no picture, damaged, or too large.
+    """
+    file = Path(path)
+    name = file.name[:60]
+    try:
+        size = file.stat().st_size
+    except OSError as error:
+        raise PictureError(f"There is no file {name!r}.") from error
+    if size > MAX_BYTES:
+        raise PictureError(f"{name} has {size / 1e6:.0f} MB: pictures may have up to {MAX_BYTES / 1e6:.0f} MB.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked here
+            with Image.open(file) as image:
+                width, height = image.size
+                if width * height > MAX_PIXELS:
+                    raise PictureError(
+                        f"{name} claims {width} × {height} pixels: pictures may have up to "
+                        f"{MAX_PIXELS / 1e6:.0f} million."
+                    )
+                image.seek(0)
+                return _as_rgb(ImageOps.exif_transpose(image))
+    except PictureError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PictureError(
+            f"{name} claims more pixels than can be opened: pictures may have up to {MAX_PIXELS / 1e6:.0f} million."
+        ) from error
+    except UnidentifiedImageError as error:
+        raise PictureError(f"{name} is no picture that can be read: use PNG, JPEG, WebP, GIF, BMP or TIFF.") from error
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        raise PictureError(f"{name} is damaged and cannot be read as a picture.") from error
+
+
+def _as_rgb(image: Image.Image) -> Pixels:
+    if image.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
+        values = np.asarray(image, dtype=np.float64)
+        largest = 65535.0 if image.mode != "F" or values.max(initial=0) > 255 else 255.0
+        grey = np.clip(values / largest * 255, 0, 255).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, layered)
+    return np.asarray(image.convert("RGB"), dtype=np.uint8)
+
+
+def square(picture: Pixels, side: int) -> Pixels:
+    """The picture's middle as a square of `side` pixels, (side, side, 3): short side resized, long one cropped."""
+    image = Image.fromarray(picture)
+    return np.asarray(ImageOps.fit(image, (side, side), method=Image.Resampling.BICUBIC), dtype=np.uint8)
