@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import gradio as gr
 
 from explorer import units
@@ -15,6 +17,9 @@ from explorer.figures.field_growth import describe_field_growth, field_growth_da
 from explorer.figures.layer_costs import describe_layer_costs, layer_costs_data, plot_layer_costs
 from explorer.language import text
 from explorer.results import LayerTable
+
+CACHED = 64
+"""Configurations whose pictures are kept: a class works on the same few nets."""
 
 
 def headline(table: LayerTable, language: str) -> str:
@@ -60,6 +65,7 @@ def python_code(config: ModelConfig) -> str:
     )
 
 
+@functools.lru_cache(maxsize=CACHED)
 def diagram(config: ModelConfig, language: str) -> str:
     data, arcs = diagram_data(layer_table(config))
     caption = describe_diagram(data, arcs, language)
@@ -67,17 +73,24 @@ def diagram(config: ModelConfig, language: str) -> str:
     return widgets.chart_value(plot_diagram(data, arcs, language), caption, shown, "diagram", language)
 
 
+@functools.lru_cache(maxsize=CACHED)
 def costs(config: ModelConfig, language: str) -> str:
     data = layer_costs_data(layer_table(config))
     caption = describe_layer_costs(data, language)
     return widgets.chart_value(plot_layer_costs(data, language), caption, data, "layer_costs", language)
 
 
+@functools.lru_cache(maxsize=CACHED)
 def growth(config: ModelConfig, language: str) -> str:
     data = field_growth_data(layer_table(config))
     caption = describe_field_growth(data, config.image_size, language)
     figure = plot_field_growth(data, config.arch, config.image_size, language)
     return widgets.chart_value(figure, caption, data, "receptive_field", language)
+
+
+@functools.lru_cache(maxsize=CACHED)
+def rows(config: ModelConfig, language: str) -> str:
+    return widgets.layers_value(layer_table(config), language)
 
 
 def show(state: PageState, language: str) -> list[str]:
@@ -90,7 +103,7 @@ def show(state: PageState, language: str) -> list[str]:
         diagram(config, language),
         costs(config, language),
         growth(config, language),
-        widgets.layers_value(table, language),
+        rows(config, language),
         widgets.code(python_code(config), language),
     ]
 
@@ -105,7 +118,7 @@ def build_architecture_tab(state: PageState, language: str, kept: gr.State) -> T
     charts = widgets.chart(first[3], elem_id="layer-costs", height=430)
     fields = widgets.chart(first[4], elem_id="field-growth", height=330)
     gr.Markdown(f"#### {text('architecture.table', language)}")
-    rows = widgets.layer_table_view(first[5], elem_id="layer-table")
+    listed = widgets.layer_table_view(first[5], elem_id="layer-table")
     with gr.Accordion(text("architecture.python", language), open=False):
         source = gr.HTML(first[6], apply_default_css=False, elem_id="python")
-    return Tab("architecture", [title, strip, picture, charts, fields, rows, source], show)
+    return Tab("architecture", [title, strip, picture, charts, fields, listed, source], show)

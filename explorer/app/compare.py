@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import html
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +33,11 @@ from explorer.figures.comparison import (
 from explorer.language import text
 from explorer.papers import PublishedFigure, published
 from explorer.results import LayerRow
-from explorer.tables import compare_frame
+from explorer.tables import compare_frame, records
+
+Rows = tuple[LayerRow, ...]
+
+_MOST_MATCHED = 1000
 
 PAIRS: dict[str, tuple[ModelConfig, ModelConfig]] = {
     "plain34_resnet34": (ModelConfig("plain34"), ModelConfig("resnet34", shortcut="A")),
@@ -53,17 +59,19 @@ def names(a: ModelConfig, b: ModelConfig) -> tuple[str, str]:
 # ---------------------------------------------------------------- totals and options
 
 
+@functools.lru_cache(maxsize=64)
 def totals_table(a: ModelConfig, b: ModelConfig, language: str) -> str:
     """Options, totals and published errors of both, differences marked."""
     frame = compare_frame(layer_table(a), layer_table(b))
     rows = []
     for kind in ("total", "option"):
         rows.append(_group_row(text(f"compare.{kind}s", language)))
-        for row in frame[frame["group"] == kind].itertuples(index=False):
-            cells = "".join(f"<td>{_cell(row.quantity, value, kind, language)}</td>" for value in (row.a, row.b))
-            ratio = "" if pd.isna(row.ratio) or not row.differs else f"× {row.ratio:.3g}"
-            label = html.escape(text(f"{'quantity' if kind == 'total' else 'option'}.{row.quantity}", language))
-            mark = " class='differs'" if row.differs else ""
+        for row in records(frame[frame["group"] == kind]):
+            name = row["quantity"]
+            cells = "".join(f"<td>{_cell(name, row[side], kind, language)}</td>" for side in ("a", "b"))
+            ratio = f"× {row['ratio']:.3g}" if row["differs"] and row["ratio"] is not None else ""
+            label = html.escape(text(f"{'quantity' if kind == 'total' else 'option'}.{name}", language))
+            mark = " class='differs'" if row["differs"] else ""
             rows.append(f"<tr{mark}><th scope='row'>{label}</th>{cells}<td>{ratio}</td></tr>")
         if kind == "total":
             rows += _published_rows(a, b, language)
@@ -121,28 +129,18 @@ def errors_of(config: ModelConfig) -> tuple[PublishedFigure, ...]:
 # ---------------------------------------------------------------- rows
 
 
+@functools.lru_cache(maxsize=64)
 def rows_value(a: ModelConfig, b: ModelConfig, language: str) -> str:
     """Both layer tables as one, equal operations on one line, what differs marked; for `widgets.layer_table_view`."""
-    left, right = layer_table(a), layer_table(b)
-    matcher = difflib.SequenceMatcher(
-        None, [_signature(row) for row in left.rows], [_signature(row) for row in right.rows], autojunk=False
-    )
-    rows = []
-    for tag, start_a, end_a, start_b, end_b in matcher.get_opcodes():
-        width = max(end_a - start_a, end_b - start_b)
-        for offset in range(width):
-            one = left.rows[start_a + offset] if start_a + offset < end_a else None
-            two = right.rows[start_b + offset] if start_b + offset < end_b else None
-            rows.append(
-                {
-                    "op": (one or two).op if (one or two) else "",
-                    "block": None,
-                    "cells": [*_side(one, language), *_side(two, language)],
-                    "marks": []
-                    if tag == "equal"
-                    else [index for index, row in enumerate((one, one, one, one, two, two, two, two)) if row],
-                }
-            )
+    rows = [
+        {
+            "op": (one or two or layer_table(a).rows[0]).op,
+            "block": None,
+            "cells": [*_side(one, language), *_side(two, language)],
+            "marks": [] if equal else [*range(4 if one else 0), *range(4, 8 if two else 4)],
+        }
+        for one, two, equal in paired(layer_table(a).rows, layer_table(b).rows)
+    ]
     first, second = names(a, b)
     columns = [
         {
@@ -168,6 +166,22 @@ def rows_value(a: ModelConfig, b: ModelConfig, language: str) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def paired(a: Rows, b: Rows) -> Iterator[tuple[LayerRow | None, LayerRow | None, bool]]:
+    """The rows of two nets side by side as (first, second, whether they are equal); None where one has none.
+
+    Equal means the same operation with the same shapes, wherever it stands. Nets of over a thousand rows are paired by
+    their places, as finding the best match takes quadratic time.
+    """
+    if max(len(a), len(b)) > _MOST_MATCHED:
+        for one, two in itertools.zip_longest(a, b):
+            yield one, two, one is not None and two is not None and _signature(one) == _signature(two)
+        return
+    matcher = difflib.SequenceMatcher(None, [_signature(row) for row in a], [_signature(row) for row in b], False)
+    for tag, start_a, end_a, start_b, end_b in matcher.get_opcodes():
+        for one, two in itertools.zip_longest(a[start_a:end_a], b[start_b:end_b]):
+            yield one, two, tag == "equal"
+
+
 def _signature(row: LayerRow) -> tuple[object, ...]:
     return row.op, row.kernel, row.stride, row.output_shape, row.params
 
@@ -186,6 +200,7 @@ def _side(row: LayerRow | None, language: str) -> list[object]:
 # ---------------------------------------------------------------- charts
 
 
+@functools.lru_cache(maxsize=64)
 def totals_chart(a: ModelConfig, b: ModelConfig, language: str) -> str:
     first, second = names(a, b)
     data = totals_data(layer_table(a), layer_table(b))
@@ -193,6 +208,7 @@ def totals_chart(a: ModelConfig, b: ModelConfig, language: str) -> str:
     return widgets.chart_value(plot_totals(data, first, second, language), caption, data, "totals", language)
 
 
+@functools.lru_cache(maxsize=64)
 def running_chart(a: ModelConfig, b: ModelConfig, language: str) -> str:
     first, second = names(a, b)
     data = running_data({first: layer_table(a), second: layer_table(b)})

@@ -40,7 +40,7 @@ def build_app(language: str = "auto") -> gr.Blocks:
         if other != first:
             with app.route(LANGUAGES[other], f"/{other}", show_in_navbar=False) as page:
                 build_page(page, other, paths)
-    return app
+    return app  # type: ignore[no-any-return]  # gr.Blocks is untyped
 
 
 class LanguageRedirect:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -174,7 +174,7 @@ def of_values(values: tuple[Any, ...], current: ModelConfig) -> ModelConfig:
     return ModelConfig(entry.name, **options)
 
 
-def bindings(chooser: Picker, attribute: str, problem: gr.HTML) -> list[Binding]:
+def bindings(chooser: Picker, attribute: Literal["model", "other"], problem: gr.HTML) -> list[Binding]:
     """The events of a picker's widgets, which choose `PageState.model` or `PageState.other`."""
 
     def group(state: PageState, value: str) -> PageState:
@@ -196,11 +196,13 @@ def bindings(chooser: Picker, attribute: str, problem: gr.HTML) -> list[Binding]
     ]
 
 
-def _with(state: PageState, attribute: str, config: ModelConfig) -> PageState:
+def _with(state: PageState, attribute: Literal["model", "other"], config: ModelConfig) -> PageState:
     """`state` with another configuration; a layer and unit are those of the model that they were chosen in."""
-    if attribute == "model" and config.arch != state.model.arch:
+    if attribute == "other":
+        return replace(state, other=config)
+    if config.arch != state.model.arch:
         return replace(state, model=config, layer="", unit=None)
-    return replace(state, **{attribute: config})
+    return replace(state, model=config)
 
 
 def _number(name: str, value: Any) -> Any:

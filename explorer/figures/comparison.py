@@ -51,7 +51,8 @@ def plot_totals(data: pd.DataFrame, a: str, b: str, language: str = "en") -> go.
         textposition="outside",
         cliponaxis=False,
         customdata=[
-            [_written(row.quantity, row.a), _written(row.quantity, row.b)] for row in known.itertuples(index=False)
+            [_written(quantity, a_value), _written(quantity, b_value)]
+            for quantity, a_value, b_value in zip(known["quantity"], known["a"], known["b"], strict=True)
         ],
         hovertemplate=f"{a}: %{{customdata[0]}}<br>{b}: %{{customdata[1]}}<extra></extra>",
         showlegend=False,
@@ -84,12 +85,12 @@ def describe_totals(data: pd.DataFrame, a: str, b: str, language: str = "en") ->
         return text("caption.totals.same", language, a=a, b=b)
     parts = [
         text(
-            "caption.totals.more" if row.ratio > 1 else "caption.totals.less",
+            "caption.totals.more" if ratio > 1 else "caption.totals.less",
             language,
-            ratio=f"{row.ratio:.3g}",
-            what=text(f"quantity.{row.quantity}", language),
+            ratio=f"{ratio:.3g}",
+            what=text(f"quantity.{quantity}", language),
         )
-        for row in apart.itertuples(index=False)
+        for quantity, ratio in zip(apart["quantity"], apart["ratio"], strict=True)
     ]
     return text("caption.totals.differs", language, a=a, b=b, parts=", ".join(parts))
 

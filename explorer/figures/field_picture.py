@@ -51,7 +51,7 @@ def plot_field_on_picture(
     figure = style.figure(520)
     shown = picture if effective is None else _grey(picture)
     # The plotted image answers clicks pixel by pixel.
-    figure.add_image(source=_source(shown), hovertemplate="x %{x} px, y %{y} px<extra></extra>")
+    figure.add_image(source=_source(shown), zsmooth="fast", hovertemplate="x %{x} px, y %{y} px<extra></extra>")
     if effective is not None:
         peak = float(effective.values.max()) or 1.0
         figure.add_heatmap(
@@ -65,8 +65,9 @@ def plot_field_on_picture(
                 "title": {"text": text("figure.effective", language), "side": "bottom", "font": {"size": 12}},
                 "orientation": "h",
                 "thickness": 10,
-                "y": -0.16,
-                "yanchor": "top",
+                "yref": "container",
+                "y": 0.01,
+                "yanchor": "bottom",
                 "len": 0.9,
             },
         )

@@ -69,7 +69,7 @@ def plot_layer_costs(data: pd.DataFrame, language: str = "en") -> go.Figure:
             )
     tops = ((0.71, 1.0), (0.36, 0.64), (0.0, 0.29))
     for index, (measure, domain) in enumerate(zip(_MEASURES, tops, strict=True), start=1):
-        axis = {
+        settings = {
             "domain": domain,
             "title": {"text": text(f"figure.costs.{measure}", language), "font": {"size": 12}},
             "rangemode": "tozero",
@@ -78,7 +78,7 @@ def plot_layer_costs(data: pd.DataFrame, language: str = "en") -> go.Figure:
             "tickformat": "~s",
             "ticksuffix": "B" if measure == "activation_bytes" else "",
         }
-        figure.update_layout({f"yaxis{'' if index == 1 else index}": axis})
+        figure.update_layout({f"yaxis{'' if index == 1 else index}": settings})
     figure.update_layout(
         barmode="overlay",
         xaxis={
@@ -104,7 +104,7 @@ def describe_layer_costs(data: pd.DataFrame, language: str = "en") -> str:
             continue
         first = data[measure].iloc[:half].sum() / total
         where = "first" if first >= 0.5 else "second"
-        largest = data.loc[data[measure].idxmax()]
+        largest = data.iloc[int(data[measure].to_numpy().argmax())]
         sentences.append(
             text(
                 f"caption.costs.{measure}.{where}",
