@@ -12,7 +12,7 @@ from explorer.config import ModelConfig
 from explorer.errors import UnknownNameError
 from explorer.papers import PublishedFigure, all_figures, papers, published
 
-QUANTITIES = {"params", "macs"}
+QUANTITIES = {"params", "macs", "weight_layers"}
 COUNTED = [figure for figure in all_figures() if figure.config is not None and figure.quantity in QUANTITIES]
 
 

@@ -1,0 +1,73 @@
+# make app and make test are all that a newcomer needs; make help lists the rest.
+
+VENV ?= .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+TEST_WORKERS ?= 2
+
+# The first Python from 3.11 to 3.13 that is there; PYTHON=/path/to/python chooses another.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help app test test-slow lint format typecheck notebooks benchmarks screenshots wheel clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+
+app: $(VENV)/.app  ## build .venv if need be and open the app (ARGS="--port 8000" and the like)
+	@$(BIN)/explorer app $(ARGS)
+
+test: lint typecheck  ## check the style and the types, and run every test but the slow ones
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "not slow and not browser and not serial"
+	$(BIN)/python -m pytest -m "not slow and (browser or serial)"
+
+test-slow: $(VENV)/.dev  ## run the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.dev  ## check the style
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(VENV)/.dev  ## put the style right
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+typecheck: $(VENV)/.dev  ## check the types
+	$(BIN)/mypy
+
+notebooks: $(VENV)/.dev  ## open the notebooks
+	$(BIN)/jupyter lab notebooks
+
+benchmarks: $(VENV)/.dev  ## measure, side by side with the usual tools
+	$(BIN)/python -m benchmarks
+
+screenshots: $(VENV)/.dev  ## take the README's pictures anew
+	$(BIN)/python -m tests.app.screenshots
+
+wheel: $(VENV)/.dev  ## build the wheel into dist/
+	$(BIN)/python -m build --wheel --no-isolation
+
+clean:  ## remove what tests and builds left behind, but not .venv
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+# A stamp says what .venv holds; it is older than pyproject.toml or constraints.txt when they ask for something else.
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "explorer needs Python 3.11 to 3.13; none is on the PATH."; exit 1; }
+	@$(PYTHON) -c '$(SUPPORTED)' || { echo "$(PYTHON) is not Python 3.11 to 3.13."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/.app: pyproject.toml constraints.txt | $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[app]"
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[app,notebooks,dev]"
+	@touch $(VENV)/.app $@
