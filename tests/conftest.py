@@ -1,0 +1,37 @@
+"""Shared by all tests: golden files, and `--overwrite-golden` to write them anew."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--overwrite-golden",
+        action="store_true",
+        help="write tests/golden/ anew from what the tests see now; read the difference before you commit it",
+    )
+
+
+@pytest.fixture
+def check_golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with the golden file of that name."""
+
+    def check(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--overwrite-golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.exists(), f"{path.name} is missing: run with --overwrite-golden"
+        golden = path.read_text(encoding="utf-8")
+        if text != golden:
+            lines = difflib.unified_diff(golden.splitlines(), text.splitlines(), "golden", "now", lineterm="", n=1)
+            pytest.fail("\n".join([f"{name} has changed; with --overwrite-golden it is written anew:", *lines]))
+
+    return check
