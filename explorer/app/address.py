@@ -1,4 +1,8 @@
-"""The page's state as an address, and back: `?tab=compare&model=plain34&vs=resnet34&vs.shortcut=A`."""
+"""The page's state as an address, and back: `?tab=compare&model=plain34&vs=resnet34&vs.shortcut=A`.
+
+The address is the only place where a page's state is kept: the server keeps none, so that a link, a reload, a second
+window and a restart of the app all give the same page.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from explorer.app import uploads
 from explorer.config import OPTION_NAMES, ModelConfig
 from explorer.errors import ExplorerError
 from explorer.language import text
@@ -27,11 +32,8 @@ class PageState:
         other: the second configuration of the Compare tab.
         layer: path of the chosen layer, empty for the tab's own choice.
         unit: (row, column) of the chosen unit, None for the middle one.
-        picture: name of the chosen photograph, or `own`.
-        own_picture: the picture that the user brought, (H, W, 3); it is not part of the address.
-        stamp: how many pictures the user has brought.
+        picture: name of the chosen photograph, or of a picture that was brought (`uploads`).
         problems: what was not understood, a sentence each.
-        ready: whether the address was read; a tab reports its selection once before that, when the page is built.
     """
 
     tab: str
@@ -40,10 +42,7 @@ class PageState:
     layer: str = ""
     unit: tuple[int, int] | None = None
     picture: str = DEFAULT_PICTURE
-    own_picture: Any = field(default=None, compare=False, repr=False)
-    stamp: int = field(default=0, compare=False)
     problems: tuple[str, ...] = field(default=(), compare=False)
-    ready: bool = field(default=False, compare=False)
 
 
 def to_query(state: PageState) -> str:
@@ -55,7 +54,7 @@ def to_query(state: PageState) -> str:
         pairs.append(("layer", state.layer))
     if state.unit is not None:
         pairs.append(("unit", f"{state.unit[0]},{state.unit[1]}"))
-    if state.picture not in {DEFAULT_PICTURE, "own"}:
+    if state.picture != DEFAULT_PICTURE:
         pairs.append(("picture", state.picture))
     return "?" + urlencode(pairs)
 
@@ -87,7 +86,10 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
     layer = given.pop("layer", "")
     unit = _unit(given.pop("unit", None), problems, language)
     picture = given.pop("picture", DEFAULT_PICTURE)
-    if picture not in PHOTOGRAPHS:
+    if picture.startswith(uploads.PREFIX) and uploads.find(picture) is None:
+        problems.append(text("link.picture_gone", language))
+        picture = DEFAULT_PICTURE
+    elif picture not in PHOTOGRAPHS and not picture.startswith(uploads.PREFIX):
         known = ", ".join(PHOTOGRAPHS)
         problems.append(text("link.unknown", language, name="picture", value=picture[:40], known=known))
         picture = DEFAULT_PICTURE
@@ -95,7 +97,7 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
         # Gradio's own parameters begin with two underscores or name its theme.
         if not name.startswith("__") and name not in {"view", "deep_link", "session_hash"}:
             problems.append(text("link.ignored", language, name=name[:40]))
-    return PageState(tab, model, other, layer, unit, picture, problems=tuple(problems), ready=True)
+    return PageState(tab, model, other, layer, unit, picture, problems=tuple(problems))
 
 
 def _unit(value: str | None, problems: list[str], language: str) -> tuple[int, int] | None:

@@ -108,7 +108,7 @@ def show(state: PageState, language: str) -> list[str]:
     ]
 
 
-def build_architecture_tab(state: PageState, language: str, kept: gr.State) -> Tab:
+def build_architecture_tab(state: PageState, language: str) -> Tab:
     """Lay the tab out, filled for `state`."""
     first = show(state, language)
     gr.Markdown(text("architecture.question", language), elem_classes="question")

@@ -52,7 +52,7 @@ def design_chart(comparison: DesignComparison, language: str) -> str:
 
 
 def build_calculators(language: str) -> None:
-    """Lay the lessons out, each folded but the first."""
+    """Lay the lessons out, each folded but the first; a chart is drawn when it is first seen."""
     for name, (calculate, sliders) in LESSONS.items():
         with gr.Accordion(text(f"lesson.{name}", language), open=name == "stacked", elem_id=f"lesson-{name}"):
             gr.Markdown(text(f"lesson.{name}.info", language))
@@ -69,9 +69,9 @@ def build_calculators(language: str) -> None:
                     )
                     for argument, least, most, step, value in sliders
                 ]
-            first = design_chart(calculate(*(slider[-1] for slider in sliders)), language)
-            chart = widgets.chart(first, elem_id=f"chart-{name}", height=240)
+            chart = widgets.chart(elem_id=f"chart-{name}", height=240)
             redraw = reported(language)(_redraw(calculate, language))
+            chart.submit(redraw, inputs, chart, **QUICK)
             for slider in inputs:
                 slider.input(redraw, inputs, chart, **QUICK)
 

@@ -230,6 +230,8 @@ def show(state: PageState, language: str) -> list[Any]:
         totals_table(a, b, language),
         running_chart(a, b, language),
         rows_value(a, b, language),
+        vgg_table(language),
+        shortcut_table(language),
         *picker.updates(b),
     ]
 
@@ -244,9 +246,8 @@ def choose_pair(key: str) -> Callable[[PageState], PageState]:
     return choose
 
 
-def build_compare_tab(state: PageState, language: str, kept: gr.State) -> Tab:
-    """Lay the tab out, filled for `state`."""
-    first = show(state, language)
+def build_compare_tab(state: PageState, language: str) -> Tab:
+    """Lay the tab out; it is filled when it is opened."""
     gr.Markdown(text("compare.question", language), elem_classes="question")
     with gr.Row(elem_id="pairs"):
         buttons = {
@@ -255,17 +256,17 @@ def build_compare_tab(state: PageState, language: str, kept: gr.State) -> Tab:
     with gr.Accordion(text("compare.second", language), open=False, elem_id="second"):
         other = picker.build_picker(state.other, language, prefix="other-")
     problem = gr.HTML("", apply_default_css=False, elem_id="compare-problem")
-    chart = widgets.chart(first[0], elem_id="compare-totals", height=250)
-    totals = gr.HTML(first[1], apply_default_css=False, elem_id="compare-table")
-    running = widgets.chart(first[2], elem_id="compare-running", height=300)
+    chart = widgets.chart(elem_id="compare-totals", height=250)
+    totals = gr.HTML("", apply_default_css=False, elem_id="compare-table")
+    running = widgets.chart(elem_id="compare-running", height=300)
     gr.Markdown(f"#### {text('compare.rows', language)}")
-    rows = widgets.layer_table_view(first[3], elem_id="compare-rows")
+    rows = widgets.layer_table_view(elem_id="compare-rows")
     with gr.Accordion(text("compare.figure1", language), open=False, elem_id="figure1"):
         gr.Markdown(text("compare.figure1.info", language))
-        gr.HTML(vgg_table(language), apply_default_css=False)
+        figure1 = gr.HTML("", apply_default_css=False)
     with gr.Accordion(text("compare.shortcuts", language), open=False, elem_id="shortcut-table"):
         gr.Markdown(text("compare.shortcuts.info", language))
-        gr.HTML(shortcut_table(language), apply_default_css=False)
+        shortcuts = gr.HTML("", apply_default_css=False)
     bindings = [Binding(button.click, [], choose_pair(key), problem) for key, button in buttons.items()]
     bindings += picker.bindings(other, "other", problem)
-    return Tab("compare", [chart, totals, running, rows, *other.widgets], show, tuple(bindings))
+    return Tab("compare", [chart, totals, running, rows, figure1, shortcuts, *other.widgets], show, tuple(bindings))

@@ -11,8 +11,8 @@ import pandas as pd
 
 from explorer.analysis.effective_field import effective_receptive_field_steps
 from explorer.analysis.layer_table import layer_table
-from explorer.app import widgets
-from explorer.app.address import PageState
+from explorer.app import uploads, widgets
+from explorer.app.address import DEFAULT_PICTURE, PageState, from_query, to_query
 from explorer.app.calculators import build_calculators
 from explorer.app.events import STREAMING
 from explorer.app.tab import Binding, Tab
@@ -83,9 +83,9 @@ def unit_at(row: LayerRow, field: ReceptiveField, x: float, y: float) -> tuple[i
 
 def picture_of(state: PageState) -> Pixels:
     """The chosen picture as the net sees it: the middle square, at the net's own size."""
-    picture = state.own_picture if state.picture == "own" and state.own_picture is not None else None
+    picture = uploads.find(state.picture)
     if picture is None:
-        picture = photograph(state.picture if state.picture in PHOTOGRAPHS else next(iter(PHOTOGRAPHS)))
+        picture = photograph(state.picture if state.picture in PHOTOGRAPHS else DEFAULT_PICTURE)
     return square(picture, state.model.image_size)
 
 
@@ -139,19 +139,20 @@ def stream_effective(state: PageState, language: str) -> Iterator[str]:
 
 def show(state: PageState, language: str) -> list[Any]:
     """Everything on the tab that depends on the state, in the order of its outputs."""
-    row, _, unit = chosen(state)
-    request = repr((state.model, row.path, unit, state.picture, state.stamp))
+    row, _, _ = chosen(state)
     choices = [(f"{one.path} ({_shown_side(one, language)})", one.path) for one in layers(state.model)]
-    pictures = [(text(f"photo.{name}", language), name) for name in PHOTOGRAPHS]
-    if state.own_picture is not None:
-        pictures.append((text("field.own_picture", language), "own"))
     return [
         gr.update(choices=choices, value=row.path),
-        gr.update(choices=pictures, value=state.picture),
+        gr.update(choices=_pictures(state, language), value=state.picture),
         unit_line(state, language),
         box_chart(state, language),
-        request,
+        to_query(state),
     ]
+
+
+def _pictures(state: PageState, language: str) -> list[tuple[str, str]]:
+    own = [(text("field.own_picture", language), state.picture)] if state.picture not in PHOTOGRAPHS else []
+    return [(text(f"photo.{name}", language), name) for name in PHOTOGRAPHS] + own
 
 
 def _shown_side(row: LayerRow, language: str) -> str:
@@ -178,51 +179,52 @@ def choose_unit(state: PageState, click: str) -> PageState:
 
 
 def bring_picture(state: PageState, path: str | None) -> PageState:
-    """A picture of the user's own; it stays in this browser's session."""
+    """A picture of the user's own."""
     if not path:
         raise ConfigError("No picture was chosen.")
     picture = read_picture(path)
-    side = min(_MOST_SIDE, max(min(picture.shape[:2]), 1))
-    return replace(state, picture="own", own_picture=square(picture, side), stamp=state.stamp + 1)
+    side = min(_MOST_SIDE, min(picture.shape[:2]))
+    return replace(state, picture=uploads.keep(square(picture, side)))
 
 
-def build_field_tab(state: PageState, language: str, kept: gr.State) -> Tab:
-    """Lay the tab out, filled for `state`; the effective field follows when the tab is opened."""
-    first = show(state, language)
+def build_field_tab(state: PageState, language: str) -> Tab:
+    """Lay the tab out; it is filled when it is opened, and the effective field streams in after."""
     gr.Markdown(text("field.question", language), elem_classes="question")
     with gr.Row(elem_id="field-choices"):
         layer = gr.Dropdown(
-            first[0]["choices"],
-            value=first[0]["value"],
+            [],
             label=text("field.layer", language),
             info=text("field.layer.info", language),
             elem_id="field-layer",
         )
         picture = gr.Dropdown(
-            first[1]["choices"], value=state.picture, label=text("field.picture", language), elem_id="field-picture"
+            _pictures(state, language),
+            value=state.picture,
+            label=text("field.picture", language),
+            elem_id="field-picture",
         )
         upload = gr.UploadButton(
             text("field.upload", language), file_types=["image"], size="sm", elem_id="field-upload"
         )
     problem = gr.HTML("", apply_default_css=False, elem_id="field-problem")
-    unit = gr.Markdown(first[2], elem_id="field-unit")
+    unit = gr.Markdown("", elem_id="field-unit")
     gr.Markdown(text("field.how", language), elem_classes="hint")
     click = gr.HTML("", elem_id="field-click", elem_classes="unseen")
-    request = gr.State(None)
+    request = gr.HTML("", elem_id="field-request", elem_classes="unseen")
     with gr.Row(elem_id="field-pictures"):
-        box = widgets.chart(first[3], elem_id="field-box", height=520)
-        effective = widgets.chart(None, elem_id="field-effective", height=520)
+        box = widgets.chart(elem_id="field-box", height=520)
+        effective = widgets.chart(elem_id="field-effective", height=520)
 
-    def stream(state: PageState) -> Iterator[str]:
-        yield from stream_effective(state, language)
+    def stream(query: str) -> Iterator[str]:
+        yield from stream_effective(from_query(query, ("field",)), language)
 
-    request.change(stream, [kept], [effective], **STREAMING)
+    request.change(stream, [request], [effective], **STREAMING)
     gr.Markdown(f"### {text('lesson.title', language)}")
     build_calculators(language)
     bindings = (
         Binding(layer.input, [layer], choose_layer, problem),
         Binding(picture.input, [picture], choose_picture, problem),
         Binding(upload.upload, [upload], bring_picture, problem),
-        Binding(box.select, [click], choose_unit, problem, js="(state, click) => [state, window.explorer.clicked]"),
+        Binding(box.select, [click], choose_unit, problem, js="(address, click) => [address, window.explorer.clicked]"),
     )
     return Tab("field", [layer, picture, unit, box, request], show, bindings)

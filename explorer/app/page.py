@@ -1,7 +1,7 @@
 """One page in one language: the sidebar, the tabs, and what happens when something is chosen.
 
-All of the page's state is one `PageState`; a choice makes a new one, and the open tab is shown again from it. The
-other tabs follow when they are opened.
+All of the page's state is its address. A choice makes a new one, and the open tab is shown again from it; the other
+tabs follow when they are opened.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from explorer.app.tab import Binding, Tab
 from explorer.errors import ExplorerError
 from explorer.language import LANGUAGES, text
 
-TABS: dict[str, Callable[[PageState, str, gr.State], Tab]] = {
+TABS: dict[str, Callable[[PageState, str], Tab]] = {
     "architecture": build_architecture_tab,
     "compare": build_compare_tab,
     "field": build_field_tab,
@@ -34,10 +34,10 @@ TABS: dict[str, Callable[[PageState, str, gr.State], Tab]] = {
 
 @dataclass(frozen=True)
 class Page:
-    """The page's functions: from a state and a choice to a new state and what it shows.
+    """The page's functions: from an address and a choice to a new address and what it shows.
 
-    An answer is the state, the address, the sidebar's summary and widgets, the outputs of all tabs (those of the open
-    one filled, the others left alone), and the places for problems.
+    An answer is the address, the sidebar's summary and widgets, the outputs of all tabs (those of the open one filled,
+    the others left alone), and the places for problems.
 
     Attributes:
         language: `en` or `ko`.
@@ -53,21 +53,17 @@ class Page:
         """The function behind a binding."""
         place = self.problems.index(binding.problem)
 
-        def changed(state: PageState, *values: Any) -> list[Any]:
+        def changed(query: str, *values: Any) -> list[Any]:
             try:
-                return self._answer(binding.change(state, *values))
+                return self._answer(binding.change(self._state(query), *values))
             except ExplorerError as error:
-                answer = self._answer(state)
-                kept = [gr.skip() for _ in answer[: -len(self.problems)]]
-                said = ["" for _ in self.problems]
-                said[place] = widgets.problem(str(error))
-                return [*kept, *said]
+                return self._complaint(place, str(error))
 
         return changed
 
     def follow_link(self, query: str) -> list[Any]:
         """Show what an address says, and say what in it was not understood."""
-        state = from_query(query or "", tuple(TABS), self.language)
+        state = self._state(query)
         try:
             answer = self._answer(state)
         except ExplorerError as error:
@@ -77,21 +73,33 @@ class Page:
         answer[-len(self.problems)] = widgets.problem(" ".join(state.problems))
         return [*answer, gr.Tabs(selected=state.tab)]
 
-    def opener(self, name: str) -> Callable[[PageState], list[Any]]:
+    def opener(self, name: str) -> Callable[[str], list[Any]]:
         """The function that opens the tab `name`."""
 
-        def opened(state: PageState) -> list[Any]:
-            if not state.ready or state.tab == name:
-                return [gr.skip() for _ in self._answer(state)]
-            return self._answer(replace(state, tab=name))
+        def opened(query: str) -> list[Any]:
+            # Gradio reports the first tab's selection when the page is built, before any address was read.
+            if not query or self._state(query).tab == name:
+                return self._complaint()
+            return self._answer(replace(self._state(query), tab=name))
 
         return opened
 
+    def _state(self, query: str) -> PageState:
+        return from_query(query or "", tuple(TABS), self.language)
+
     def _answer(self, state: PageState) -> list[Any]:
-        values: list[Any] = [state, to_query(state), _summary(state, self.language), *picker.updates(state.model)]
+        values: list[Any] = [to_query(state), _summary(state, self.language), *picker.updates(state.model)]
         for tab in self.tabs:
             values += tab.show(state, self.language) if tab.name == state.tab else [gr.skip() for _ in tab.outputs]
         return [*values, *["" for _ in self.problems]]
+
+    def _complaint(self, place: int | None = None, message: str = "") -> list[Any]:
+        """Leave everything as it is, and say `message` in one of the places for problems."""
+        size = 2 + len(picker.updates(PageState("").model)) + sum(len(tab.outputs) for tab in self.tabs)
+        kept = [gr.skip() for _ in range(size)]
+        if place is None:
+            return [*kept, *[gr.skip() for _ in self.problems]]
+        return [*kept, *[widgets.problem(message) if at == place else "" for at in range(len(self.problems))]]
 
 
 def build_page(blocks: gr.Blocks, language: str, paths: dict[str, str]) -> None:
@@ -103,7 +111,6 @@ def build_page(blocks: gr.Blocks, language: str, paths: dict[str, str]) -> None:
         paths: where the page of each language is.
     """
     state = PageState(next(iter(TABS)))
-    kept = gr.State(state)
     address = widgets.address_bar()
     gr.HTML(_header(language, paths), apply_default_css=False, elem_id="header")
     link_problem = gr.HTML("", apply_default_css=False, elem_id="link-problem")
@@ -118,18 +125,18 @@ def build_page(blocks: gr.Blocks, language: str, paths: dict[str, str]) -> None:
         with gr.Column(elem_id="content", min_width=0), gr.Tabs(elem_id="tabs") as tabs:
             for name, build in TABS.items():
                 with gr.Tab(text(f"tab.{name}", language), id=name, elem_id=f"tab-{name}") as selector:
-                    built.append(build(state, language, kept))
+                    built.append(build(state, language))
                 selectors.append(selector)
     bindings = [*picker.bindings(chooser, "model", problem), *(one for tab in built for one in tab.bindings)]
     problems = tuple(dict.fromkeys([link_problem, *(binding.problem for binding in bindings)]))
     page = Page(language, tuple(built), problems)
     outputs = [component for tab in built for component in tab.outputs]
-    answer = [kept, address, summary, *chooser.widgets, *outputs, *problems]
+    answer = [address, summary, *chooser.widgets, *outputs, *problems]
     guard = reported(language)
     for binding in bindings:
-        binding.trigger(guard(page.change(binding)), [kept, *binding.inputs], answer, js=binding.js, **QUICK)
+        binding.trigger(guard(page.change(binding)), [address, *binding.inputs], answer, js=binding.js, **QUICK)
     for selector, name in zip(selectors, TABS, strict=True):
-        selector.select(guard(page.opener(name)), [kept], answer, **QUICK)
+        selector.select(guard(page.opener(name)), [address], answer, **QUICK)
     follow = guard(page.follow_link)
     address.submit(follow, [address], [*answer, tabs], **QUICK)
     blocks.load(follow, [address], [*answer, tabs], js="() => [location.search]", **QUICK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import html
 
 from explorer import units
@@ -17,6 +18,7 @@ _VGG_BEFORE = (None, 0, 0, 2, 3, 4)
 """To which column each adds its bold layers: A-LRN and B both to A."""
 
 
+@functools.cache
 def vgg_table(language: str) -> str:
     """The paper's table of configurations A to E, drawn from ours; what each adds to the one before is bold."""
     configs = [ModelConfig(name) for name in _VGG_COLUMNS]
@@ -91,6 +93,7 @@ def _first_error(config: ModelConfig) -> PublishedFigure | None:
 _SHORTCUT_COLUMNS = ("net", "params", "macs", "projections", "paddings", "identities", "top1", "top5")
 
 
+@functools.cache
 def shortcut_table(language: str) -> str:
     """ResNet-34 with shortcut options A, B and C, and without: cost counted here, error as published."""
     lines = []

@@ -61,7 +61,7 @@ def chart_value(figure: go.Figure, caption: str, data: pd.DataFrame | None, name
 
 
 def chart(value: str | None = None, *, elem_id: str, height: int = 320) -> gr.HTML:
-    """A chart card; its value is a `chart_value`. Clicking a mark triggers `select`."""
+    """A chart card; its value is a `chart_value`. Clicking a mark triggers `select`, being seen empty `submit`."""
     return gr.HTML(
         value,
         html_template=f'<figure class="chart-card" style="min-height:{height}px"></figure>',

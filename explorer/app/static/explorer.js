@@ -115,6 +115,7 @@
       window.explorer.drawn += 1;
     };
     draw();
+    if (!card) trigger("submit"); // seen for the first time: ask for what to show
     watch("value", draw);
     new MutationObserver(() => card && draw()).observe(document.body, { attributeFilter: ["class"] });
     new ResizeObserver(() => plot.dataset.drawn && plot.offsetWidth && Plotly.Plots.resize(plot)).observe(host);
