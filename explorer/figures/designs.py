@@ -23,13 +23,14 @@ def design_data(comparison: DesignComparison) -> pd.DataFrame:
     )
 
 
-def plot_design(data: pd.DataFrame, language: str = "en") -> go.Figure:
+def plot_design(designs: DesignComparison | pd.DataFrame, language: str = "en") -> go.Figure:
     """Four small bar charts side by side, one a quantity, each with its own axis from zero.
 
     Args:
-        data: of `design_data`.
+        designs: a comparison, or what `design_data` gave of one.
         language: `en` or `ko`.
     """
+    data = _data(designs)
     figure = style.figure(240)
     width = 1 / len(_MEASURES)
     for index, measure in enumerate(_MEASURES, start=1):
@@ -73,8 +74,13 @@ def plot_design(data: pd.DataFrame, language: str = "en") -> go.Figure:
     return figure
 
 
-def describe_design(data: pd.DataFrame, language: str = "en") -> str:
+def _data(designs: DesignComparison | pd.DataFrame) -> pd.DataFrame:
+    return design_data(designs) if isinstance(designs, DesignComparison) else designs
+
+
+def describe_design(designs: DesignComparison | pd.DataFrame, language: str = "en") -> str:
     """Which design is cheaper and by how much, computed from the plotted values."""
+    data = _data(designs)
     first, second = data.iloc[0], data.iloc[1]
     ratio = second["weights"] / first["weights"]
     kind = "cheaper" if ratio > 1 else "dearer" if ratio < 1 else "same"

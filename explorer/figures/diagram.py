@@ -68,14 +68,15 @@ def _stage(step: Step) -> str:
     return f"{step.output_shape[1]} × {step.output_shape[2]}"
 
 
-def plot_diagram(data: pd.DataFrame, arcs: tuple[Arc, ...], language: str = "en") -> go.Figure:
+def plot_diagram(net: LayerTable | pd.DataFrame, arcs: tuple[Arc, ...] = (), language: str = "en") -> go.Figure:
     """Slabs as high as the feature map's side (on a log scale), coloured by operation; arcs for shortcuts.
 
     Args:
-        data: of `diagram_data`.
-        arcs: of `diagram_data`.
+        net: a layer table, which brings its arcs along, or the slabs that `diagram_data` gave of one.
+        arcs: the arcs that `diagram_data` gave with the slabs.
         language: `en` or `ko`.
     """
+    data, arcs = diagram_data(net) if isinstance(net, LayerTable) else (net, arcs)
     figure = style.figure(300)
     height = [math.log2(side) + 1 for side in data["side"]]
     for op in data["op"].unique():
@@ -154,8 +155,9 @@ def _arc_points(arcs: list[Arc], height: dict[int, float], top: float) -> dict[s
     return {"x": x, "y": y, "text": names}
 
 
-def describe_diagram(data: pd.DataFrame, arcs: tuple[Arc, ...], language: str = "en") -> str:
+def describe_diagram(net: LayerTable | pd.DataFrame, arcs: tuple[Arc, ...] = (), language: str = "en") -> str:
     """What the diagram shows, in sentences computed from the drawn values."""
+    data, arcs = diagram_data(net) if isinstance(net, LayerTable) else (net, arcs)
     convolutions = int((data["op"] == "conv").sum())
     linear = int((data["op"] == "linear").sum())
     spatial = data[data["side"] > 1] if (data["side"] > 1).any() else data

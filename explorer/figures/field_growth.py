@@ -46,17 +46,21 @@ def _side_of_stride(stride: float | tuple[float, float]) -> float:
     return max(stride) if isinstance(stride, tuple) else stride
 
 
-def plot_field_growth(data: pd.DataFrame, arch: str, image_size: int, language: str = "en") -> go.Figure:
+def plot_field_growth(
+    net: LayerTable | pd.DataFrame, arch: str | None = None, image_size: int | None = None, language: str = "en"
+) -> go.Figure:
     """The field's side by layer: through all layers, and on the smallest path where shortcuts leave one.
 
     Args:
-        data: of `field_growth_data`.
-        arch: the net, for its colour.
-        image_size: side of the picture in pixels, drawn as the reference.
+        net: a layer table, or what `field_growth_data` gave of one.
+        arch: the net, for its colour; default: the layer table's own.
+        image_size: side of the picture in pixels, drawn as the reference; default: the layer table's own, and none
+            with data alone.
         language: `en` or `ko`.
     """
+    data, arch, image_size = _data(net, arch, image_size)
     figure = style.figure(330)
-    colour = style.net_colour(arch)
+    colour = style.net_colour(arch or "")
     hover = "<b>%{customdata[0]}</b><br>%{customdata[1]}<br>%{y} px<extra></extra>"
     custom = data[["path", "shape"]].to_numpy()
     figure.add_scatter(
@@ -79,16 +83,17 @@ def plot_field_growth(data: pd.DataFrame, arch: str, image_size: int, language: 
             customdata=custom,
             hovertemplate=hover,
         )
-    figure.add_hline(
-        y=image_size,
-        line={"color": style.REFERENCE, "dash": "dot", "width": 1.5},
-        annotation={
-            "text": text("figure.field.picture", language, size=units.pixels(image_size)),
-            "font": {"color": style.REFERENCE, "size": 12},
-        },
-        annotation_position="top left",
-    )
-    highest = max([image_size, *data["size"].dropna()])
+    if image_size is not None:
+        figure.add_hline(
+            y=image_size,
+            line={"color": style.REFERENCE, "dash": "dot", "width": 1.5},
+            annotation={
+                "text": text("figure.field.picture", language, size=units.pixels(image_size)),
+                "font": {"color": style.REFERENCE, "size": 12},
+            },
+            annotation_position="top left",
+        )
+    highest = max([image_size or 1, *data["size"].dropna()])
     figure.update_layout(
         xaxis={"title": text("figure.axis.layer", language), "rangemode": "tozero"},
         yaxis={"title": text("figure.axis.field", language), "range": [0, highest * 1.1]},
@@ -96,8 +101,19 @@ def plot_field_growth(data: pd.DataFrame, arch: str, image_size: int, language: 
     return figure
 
 
-def describe_field_growth(data: pd.DataFrame, image_size: int, language: str = "en") -> str:
+def _data(
+    net: LayerTable | pd.DataFrame, arch: str | None, image_size: int | None
+) -> tuple[pd.DataFrame, str | None, int | None]:
+    """What is not given is a layer table's own."""
+    if not isinstance(net, LayerTable):
+        return net, arch, image_size
+    own = net.name if net.config is None else net.config.arch
+    return field_growth_data(net), arch or own, image_size or max(net.input_shape[-2:])
+
+
+def describe_field_growth(net: LayerTable | pd.DataFrame, image_size: int | None = None, language: str = "en") -> str:
     """What the chart shows, in sentences computed from the plotted values."""
+    data, _, image_size = _data(net, None, image_size)
     known = data.dropna(subset=["size"])
     if known.empty:
         last = data["min_size"].dropna()
@@ -109,19 +125,20 @@ def describe_field_growth(data: pd.DataFrame, image_size: int, language: str = "
         "first": units.pixels(int(first["size"])),
         "last": units.pixels(int(last["size"])),
         "steps": len(known),
-        "picture": units.pixels(image_size),
     }
     trend = "grows" if last["size"] > first["size"] else "shrinks" if last["size"] < first["size"] else "constant"
     sentences = [text(f"caption.field.{trend}", language, **values)]
-    covering = known[known["size"] >= image_size]
-    if covering.empty:
-        share = units.percent((float(known["size"].max()) / image_size) ** 2)
-        sentences.append(text("caption.field.never_covers", language, share=share, **values))
-    else:
-        sentences.append(text("caption.field.covers", language, layer=covering.iloc[0]["path"], **values))
+    if image_size is not None:
+        picture, covering = units.pixels(image_size), known[known["size"] >= image_size]
+        if covering.empty:
+            share = units.percent((float(known["size"].max()) / image_size) ** 2)
+            sentences.append(text("caption.field.never_covers", language, share=share, picture=picture))
+        else:
+            layer = covering.iloc[0]["path"]
+            sentences.append(text("caption.field.covers", language, layer=layer, picture=picture))
     if last["min_size"] != last["size"]:
         smallest = units.pixels(int(last["min_size"]))
-        sentences.append(text("caption.field.smallest", language, smallest=smallest, **values))
+        sentences.append(text("caption.field.smallest", language, smallest=smallest))
     if len(known) < len(data):
         sentences.append(text("caption.field.then_global", language))
     return " ".join(sentences)

@@ -33,13 +33,14 @@ def layer_costs_data(table: LayerTable) -> pd.DataFrame:
     )
 
 
-def plot_layer_costs(data: pd.DataFrame, language: str = "en") -> go.Figure:
+def plot_layer_costs(net: LayerTable | pd.DataFrame, language: str = "en") -> go.Figure:
     """Three bar charts, one above the other, sharing the axis of layers from input to output.
 
     Args:
-        data: of `layer_costs_data`.
+        net: a layer table, or what `layer_costs_data` gave of one.
         language: `en` or `ko`.
     """
+    data = _data(net)
     figure = style.figure(430)
     shown = {
         "params": [units.count(value) for value in data["params"]],
@@ -92,8 +93,13 @@ def plot_layer_costs(data: pd.DataFrame, language: str = "en") -> go.Figure:
     return figure
 
 
-def describe_layer_costs(data: pd.DataFrame, language: str = "en") -> str:
+def _data(net: LayerTable | pd.DataFrame) -> pd.DataFrame:
+    return layer_costs_data(net) if isinstance(net, LayerTable) else net
+
+
+def describe_layer_costs(net: LayerTable | pd.DataFrame, language: str = "en") -> str:
     """What the charts show, in sentences computed from the plotted values."""
+    data = _data(net)
     if data.empty:
         return ""
     half = len(data) // 2

@@ -71,6 +71,22 @@ def net_colour(arch: str) -> str:
     return OTHER
 
 
+def shades(colour: str, count: int) -> list[str]:
+    """`count` shades of one colour, `#RRGGBB`, from light to dark; the colour itself for one.
+
+    >>> shades("#009E73", 1), shades("#000000", 2)
+    (['#009E73'], ['#737373', '#000000'])
+    """
+    if count == 1:
+        return [colour]
+    channels = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+    mixed = []
+    for index in range(count):
+        white, black = (0.45 * (1 - index / (count - 1)), 0.35 * index / (count - 1))
+        mixed.append("#" + "".join(f"{round((c + (255 - c) * white) * (1 - black)):02X}" for c in channels))
+    return mixed
+
+
 def figure(height: int) -> go.Figure:
     """An empty figure of ours, `height` px high."""
     return go.Figure(layout={"template": template(), "height": height})
