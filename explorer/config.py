@@ -96,7 +96,9 @@ class ModelConfig:
             reason = inapplicable(entry, name, chosen)
             # A value that says what is so anyway (norm="none" for A-LRN) is no mistake.
             if reason is not None and not (name in defaults and given[name] == defaults[name] and name != "shortcut"):
-                raise ConfigError(f"{_shown(name, given[name])} for {entry.name}: {name} {reason}.")
+                said = _shown(name, given[name])
+                message = f"{said} for {entry.name}: {name} {reason}."
+                raise ConfigError(message, key="inapplicable", said=said, arch=entry.name)
         applicable = applicable_options(entry, chosen)
         object.__setattr__(self, "arch", entry.name)
         for name in OPTION_NAMES:
@@ -110,16 +112,24 @@ class ModelConfig:
         if self.image_size < least:
             raise ConfigError(
                 f"image_size={self.image_size} is too small for {entry.name}, which shrinks a picture until nothing "
-                f"is left: use {least} px or more."
+                f"is left: use {least} px or more.",
+                key="image_too_small",
+                size=self.image_size,
+                arch=entry.name,
+                least=least,
             )
         if round(entry.layout.narrowest * self.width) < 1:
-            raise ConfigError(f"width={self.width:g} leaves {entry.name} stages without channels: use a larger one.")
+            message = f"width={self.width:g} leaves {entry.name} stages without channels: use a larger one."
+            raise ConfigError(message, key="too_narrow", width=f"{self.width:g}", arch=entry.name)
         if self.groups is not None and self.base_width is not None and isinstance(entry.layout, ResNetLayout):
             for channels in entry.layout.widths:
                 if bottleneck_width(round(channels * self.width), self.base_width, 1) < 1:
                     raise ConfigError(
                         f"base_width={self.base_width} at width={self.width:g} leaves bottlenecks of {entry.name} "
-                        "without channels: use a larger one."
+                        "without channels: use a larger one.",
+                        key="bottleneck_too_narrow",
+                        base_width=self.base_width,
+                        arch=entry.name,
                     )
 
     @property
@@ -189,13 +199,21 @@ def _checked_value(name: str, value: Any) -> Any:
         for choice in OPTION_CHOICES[name]:
             if value is choice or (isinstance(value, str) and isinstance(choice, str) and value == choice):
                 return choice
-        raise ConfigError(f"{_shown(name, value)} is not possible: use {join_or(OPTION_CHOICES[name])}.")
+        said, accepted = _shown(name, value), join_or(OPTION_CHOICES[name])
+        raise ConfigError(f"{said} is not possible: use {accepted}.", key="choice", said=said, accepted=accepted)
     if name == "width":
         low, high = _WIDTH_RANGE
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise ConfigError(f"{_shown(name, value)} is not possible: use a number from {low:g} to {high:g}.")
+            raise _out_of_range(name, value, "a number", low, high)
         return float(value)
     low, high = _INT_RANGES[name]
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ConfigError(f"{_shown(name, value)} is not possible: use a whole number from {low} to {high}.")
+        raise _out_of_range(name, value, "a whole number", low, high)
     return value
+
+
+def _out_of_range(name: str, value: object, kind: str, low: float, high: float) -> ConfigError:
+    said = _shown(name, value)
+    least, most = (str(end) if isinstance(end, int) else f"{end:g}" for end in (low, high))
+    message = f"{said} is not possible: use {kind} from {least} to {most}."
+    return ConfigError(message, key="range", said=said, low=least, high=most)

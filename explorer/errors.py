@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -10,7 +11,17 @@ class ExplorerError(ValueError):
     """Base of every error that explorer raises on purpose.
 
     It is a `ValueError`, so code that knows nothing of explorer can still catch it.
+
+    Attributes:
+        key: what is wrong, for saying it in another language: the string `error.<key>`; empty where nobody but a
+            programmer meets it.
+        values: what to put into that string.
     """
+
+    def __init__(self, message: str, *, key: str = "", **values: object) -> None:
+        super().__init__(message)
+        self.key = key
+        self.values = values
 
 
 class UnknownNameError(ExplorerError):
@@ -20,7 +31,9 @@ class UnknownNameError(ExplorerError):
         self.name = name
         self.nearest = nearest_names(str(name), known)
         hint = f"; did you mean {join_or(self.nearest)}?" if self.nearest else "."
-        super().__init__(f"Unknown {kind} {str(name)[:60]!r}{hint}")
+        shown = repr(str(name)[:60])
+        key = "nearest" if self.nearest else "unknown"
+        super().__init__(f"Unknown {kind} {shown}{hint}", key=key, name=shown, nearest=", ".join(self.nearest))
 
 
 class ConfigError(ExplorerError):
@@ -37,7 +50,20 @@ def nearest_names(name: str, known: Iterable[str], count: int = 3) -> tuple[str,
     >>> nearest_names("resnet35", ["resnet34", "resnet18", "vgg_a"], count=1)
     ('resnet34',)
     """
-    return tuple(difflib.get_close_matches(name.lower(), list(known), n=count, cutoff=0.5))
+    close = difflib.get_close_matches(name.lower(), list(known), n=4 * count, cutoff=0.5)
+    # Of names spelled as much alike, the one with the nearest number: of resnet35, resnet34.
+    ratio = difflib.SequenceMatcher(b=name.lower())
+
+    def distance(candidate: str) -> tuple[float, int]:
+        ratio.set_seq1(candidate)
+        return -round(ratio.ratio(), 2), abs(_number(candidate) - _number(name))
+
+    return tuple(sorted(close, key=distance)[:count])
+
+
+def _number(name: str) -> int:
+    digits = re.search(r"\d{1,9}", name)
+    return int(digits.group()) if digits else 0
 
 
 def join_or(items: Iterable[object]) -> str:

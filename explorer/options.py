@@ -38,13 +38,16 @@ def read_option(name: str, text: str) -> Any:
     kind = OPTION_TYPES[name]
     if kind is bool:
         if text.lower() not in _TRUTH:
-            raise ConfigError(f"{name}={text[:40]!r} is not possible: use true or false.")
+            said = f"{name}={text[:40]!r}"
+            message = f"{said} is not possible: use true or false."
+            raise ConfigError(message, key="choice", said=said, accepted="true, false")
         return _TRUTH[text.lower()]
     try:
         return kind(text)
     except ValueError:
         words = "a whole number" if kind is int else "a number"
-        raise ConfigError(f"{name}={text[:40]!r} is not possible: use {words}.") from None
+        said = f"{name}={text[:40]!r}"
+        raise ConfigError(f"{said} is not possible: use {words}.", key="number", said=said) from None
 
 
 def read_net(text: str, **options: Any) -> ModelConfig:

@@ -70,31 +70,35 @@ def read_picture(path: str | Path) -> Pixels:
     try:
         size = file.stat().st_size
     except OSError as error:
-        raise PictureError(f"There is no file {name!r}.") from error
+        raise PictureError(f"There is no file {name!r}.", key="picture_missing", name=name) from error
     if size > MAX_BYTES:
-        raise PictureError(f"{name} has {size / 1e6:.0f} MB: pictures may have up to {MAX_BYTES / 1e6:.0f} MB.")
+        message = f"{name} has {size / 1e6:.0f} MB: pictures may have up to {MAX_BYTES / 1e6:.0f} MB."
+        raise PictureError(message, key="picture_bytes", name=name, most=f"{MAX_BYTES / 1e6:.0f}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked here
             with Image.open(file) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
-                    raise PictureError(
-                        f"{name} claims {width} × {height} pixels: pictures may have up to "
-                        f"{MAX_PIXELS / 1e6:.0f} million."
-                    )
+                    raise _too_many_pixels(name, f"{width} × {height}")
                 image.seek(0)
                 return _as_rgb(ImageOps.exif_transpose(image))
     except PictureError:
         raise
     except Image.DecompressionBombError as error:
-        raise PictureError(
-            f"{name} claims more pixels than can be opened: pictures may have up to {MAX_PIXELS / 1e6:.0f} million."
-        ) from error
+        raise _too_many_pixels(name, "too many") from error
     except UnidentifiedImageError as error:
-        raise PictureError(f"{name} is no picture that can be read: use PNG, JPEG, WebP, GIF, BMP or TIFF.") from error
+        message = f"{name} is no picture that can be read: use PNG, JPEG, WebP, GIF, BMP or TIFF."
+        raise PictureError(message, key="picture_unreadable", name=name) from error
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-        raise PictureError(f"{name} is damaged and cannot be read as a picture.") from error
+        message = f"{name} is damaged and cannot be read as a picture."
+        raise PictureError(message, key="picture_damaged", name=name) from error
+
+
+def _too_many_pixels(name: str, claimed: str) -> PictureError:
+    most = f"{MAX_PIXELS / 1e6:.0f}"
+    message = f"{name} claims {claimed} pixels: pictures may have up to {most} million."
+    return PictureError(message, key="picture_pixels", name=name, claimed=claimed, most=most)
 
 
 def _as_rgb(image: Image.Image) -> Pixels:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from explorer.app import uploads
+from explorer.app.problems import sentence
 from explorer.config import OPTION_NAMES, ModelConfig
 from explorer.errors import ExplorerError
 from explorer.language import text
@@ -120,7 +121,7 @@ def _config(
         try:
             config = ModelConfig(arch)
         except ExplorerError as error:
-            problems.append(str(error))
+            problems.append(sentence(error, language))
     for name in OPTION_NAMES:
         value = given.pop(prefix + name, None)
         if value is None:
@@ -128,5 +129,5 @@ def _config(
         try:
             config = config.replace(**{name: read_option(name, value)})
         except ExplorerError as error:
-            problems.append(str(error))
+            problems.append(sentence(error, language))
     return config

@@ -61,13 +61,14 @@ def chosen(state: PageState) -> tuple[LayerRow, ReceptiveField, tuple[int, int]]
     """
     row = layer_table(state.model).row(state.layer or default_layer(state.model))
     if len(row.output_shape) != 3 or row.receptive_field is None:
-        raise ConfigError(
-            f"layer={row.path!r} of {state.model.arch} has no positions: choose a convolution or pooling."
-        )
+        message = f"layer={row.path!r} of {state.model.arch} has no positions: choose a convolution or pooling."
+        raise ConfigError(message, key="no_positions", layer=row.path)
     _, height, width = row.output_shape
     unit = state.unit or (height // 2, width // 2)
     if unit[0] >= height or unit[1] >= width:
-        raise ConfigError(f"unit={unit[0]},{unit[1]} is not in the map of {row.path}: it has {height} × {width} units.")
+        said, size = f"unit={unit[0]},{unit[1]}", f"{height} × {width}"
+        message = f"{said} is not in the map of {row.path}: it has {size} units."
+        raise ConfigError(message, key="no_unit", said=said, layer=row.path, size=size)
     return row, row.receptive_field, unit
 
 
@@ -181,7 +182,7 @@ def choose_unit(state: PageState, click: str) -> PageState:
 def bring_picture(state: PageState, path: str | None) -> PageState:
     """A picture of the user's own."""
     if not path:
-        raise ConfigError("No picture was chosen.")
+        raise ConfigError("No picture was chosen.", key="no_picture")
     picture = read_picture(path)
     side = min(_MOST_SIDE, min(picture.shape[:2]))
     return replace(state, picture=uploads.keep(square(picture, side)))
@@ -195,12 +196,14 @@ def build_field_tab(state: PageState, language: str) -> Tab:
             [],
             label=text("field.layer", language),
             info=text("field.layer.info", language),
+            allow_custom_value=True,
             elem_id="field-layer",
         )
         picture = gr.Dropdown(
             _pictures(state, language),
             value=state.picture,
             label=text("field.picture", language),
+            allow_custom_value=True,
             elem_id="field-picture",
         )
         upload = gr.UploadButton(

@@ -19,7 +19,7 @@ from explorer.app.architecture import build_architecture_tab
 from explorer.app.compare import build_compare_tab
 from explorer.app.events import QUICK
 from explorer.app.field import build_field_tab
-from explorer.app.problems import reported
+from explorer.app.problems import reported, sentence
 from explorer.app.tab import Binding, Tab
 from explorer.errors import ExplorerError
 from explorer.language import LANGUAGES, text
@@ -57,7 +57,7 @@ class Page:
             try:
                 return self._answer(binding.change(self._state(query), *values))
             except ExplorerError as error:
-                return self._complaint(place, str(error))
+                return self._complaint(place, sentence(error, self.language))
 
         return changed
 
@@ -68,7 +68,7 @@ class Page:
             answer = self._answer(state)
         except ExplorerError as error:
             # A layer or unit that the net does not have: show the rest.
-            state = replace(state, layer="", unit=None, problems=(*state.problems, str(error)))
+            state = replace(state, layer="", unit=None, problems=(*state.problems, sentence(error, self.language)))
             answer = self._answer(state)
         answer[-len(self.problems)] = widgets.problem(" ".join(state.problems))
         return [*answer, gr.Tabs(selected=state.tab)]

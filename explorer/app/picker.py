@@ -91,7 +91,12 @@ def build_picker(config: ModelConfig, language: str, prefix: str = "") -> Picker
         elem_id=f"{prefix}group",
     )
     arch = gr.Dropdown(
-        _arch_choices(config), value=config.arch, label=text("picker.arch", language), elem_id=f"{prefix}arch"
+        _arch_choices(config),
+        value=config.arch,
+        label=text("picker.arch", language),
+        info=text("picker.arch.info", language),
+        allow_custom_value=True,  # any 6n+2 depth, and what another session's list held
+        elem_id=f"{prefix}arch",
     )
     options = {name: _widget(name, config, language, name in applicable, prefix) for name in _ORDER}
     with gr.Accordion(text("picker.more", language), open=False):

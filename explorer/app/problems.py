@@ -17,6 +17,11 @@ _R = TypeVar("_R")
 _log = logging.getLogger("explorer.app")
 
 
+def sentence(error: ExplorerError, language: str) -> str:
+    """What is wrong, in the page's language where there are words for it."""
+    return text(f"error.{error.key}", language, **error.values) if error.key else str(error)
+
+
 def reported(language: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     """Let a page function raise: what is shown stays, and the page says what was wrong."""
 
@@ -26,7 +31,7 @@ def reported(language: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
             try:
                 return function(*args, **kwargs)
             except ExplorerError as error:
-                raise gr.Error(str(error), print_exception=False) from error
+                raise gr.Error(sentence(error, language), print_exception=False) from error
             except gr.Error:
                 raise
             except Exception as error:
