@@ -6,10 +6,15 @@ here imports torch or gradio by itself.
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from explorer.analysis.calculators import bottleneck_block as bottleneck_block
+    from explorer.analysis.calculators import depthwise_separable as depthwise_separable
+    from explorer.analysis.calculators import stacked_convs as stacked_convs
+    from explorer.analysis.effective_field import effective_receptive_field as effective_receptive_field
     from explorer.analysis.layer_table import clear_caches as clear_caches
     from explorer.analysis.layer_table import layer_table as layer_table
     from explorer.analysis.receptive_field import receptive_field as receptive_field
@@ -19,7 +24,36 @@ if TYPE_CHECKING:
     from explorer.errors import ExplorerError as ExplorerError
     from explorer.errors import TraceError as TraceError
     from explorer.errors import UnknownNameError as UnknownNameError
+    from explorer.figures.comparison import describe_running as describe_running
+    from explorer.figures.comparison import describe_totals as describe_totals
+    from explorer.figures.comparison import plot_running as plot_running
+    from explorer.figures.comparison import plot_totals as plot_totals
+    from explorer.figures.comparison import running_data as running_data
+    from explorer.figures.comparison import totals_data as totals_data
+    from explorer.figures.designs import describe_design as describe_design
+    from explorer.figures.designs import design_data as design_data
+    from explorer.figures.designs import plot_design as plot_design
+    from explorer.figures.diagram import describe_diagram as describe_diagram
+    from explorer.figures.diagram import diagram_data as diagram_data
+    from explorer.figures.diagram import plot_diagram as plot_diagram
+    from explorer.figures.field_growth import describe_field_growth as describe_field_growth
+    from explorer.figures.field_growth import field_growth_data as field_growth_data
+    from explorer.figures.field_growth import plot_field_growth as plot_field_growth
+    from explorer.figures.field_picture import describe_effective as describe_effective
+    from explorer.figures.field_picture import describe_field_on_picture as describe_field_on_picture
+    from explorer.figures.field_picture import plot_field_on_picture as plot_field_on_picture
+    from explorer.figures.layer_costs import describe_layer_costs as describe_layer_costs
+    from explorer.figures.layer_costs import layer_costs_data as layer_costs_data
+    from explorer.figures.layer_costs import plot_layer_costs as plot_layer_costs
     from explorer.models.create import create_model as create_model
+    from explorer.papers.loader import published as published
+    from explorer.pictures import photograph as photograph
+    from explorer.pictures import read_picture as read_picture
+    from explorer.pictures import square as square
+    from explorer.tables import compare_frame as compare_frame
+    from explorer.tables import display_frame as display_frame
+    from explorer.tables import fold as fold
+    from explorer.tables import layer_frame as layer_frame
 
 __version__ = "0.1.0"
 
@@ -29,14 +63,101 @@ _HOMES = {
     "ModelConfig": "explorer.config",
     "TraceError": "explorer.errors",
     "UnknownNameError": "explorer.errors",
+    "bottleneck_block": "explorer.analysis.calculators",
     "clear_caches": "explorer.analysis.layer_table",
+    "compare_frame": "explorer.tables",
     "create_model": "explorer.models.create",
+    "depthwise_separable": "explorer.analysis.calculators",
+    "describe_design": "explorer.figures.designs",
+    "describe_diagram": "explorer.figures.diagram",
+    "describe_effective": "explorer.figures.field_picture",
+    "describe_field_growth": "explorer.figures.field_growth",
+    "describe_field_on_picture": "explorer.figures.field_picture",
+    "describe_layer_costs": "explorer.figures.layer_costs",
+    "describe_running": "explorer.figures.comparison",
+    "describe_totals": "explorer.figures.comparison",
+    "design_data": "explorer.figures.designs",
+    "diagram_data": "explorer.figures.diagram",
+    "display_frame": "explorer.tables",
+    "effective_receptive_field": "explorer.analysis.effective_field",
+    "field_growth_data": "explorer.figures.field_growth",
+    "fold": "explorer.tables",
+    "layer_costs_data": "explorer.figures.layer_costs",
+    "layer_frame": "explorer.tables",
     "layer_table": "explorer.analysis.layer_table",
     "list_models": "explorer.catalog",
+    "photograph": "explorer.pictures",
+    "plot_design": "explorer.figures.designs",
+    "plot_diagram": "explorer.figures.diagram",
+    "plot_field_growth": "explorer.figures.field_growth",
+    "plot_field_on_picture": "explorer.figures.field_picture",
+    "plot_layer_costs": "explorer.figures.layer_costs",
+    "plot_running": "explorer.figures.comparison",
+    "plot_totals": "explorer.figures.comparison",
+    "published": "explorer.papers.loader",
+    "read_picture": "explorer.pictures",
     "receptive_field": "explorer.analysis.receptive_field",
+    "running_data": "explorer.figures.comparison",
+    "square": "explorer.pictures",
+    "stacked_convs": "explorer.analysis.calculators",
+    "totals_data": "explorer.figures.comparison",
 }
 
-__all__ = sorted(_HOMES)
+__all__ = sorted([*_HOMES, "launch"])
+
+
+def launch(
+    *,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    auth: tuple[str, str] | None = None,
+    language: str = "auto",
+    open_browser: bool = False,
+    inline: bool = False,
+    block: bool | None = None,
+    quiet: bool = False,
+) -> str:
+    """Serve the app; `launch(inline=True)` shows it in a notebook cell and lets the notebook go on.
+
+    Args:
+        host: address to listen on; the default is reachable from this machine only.
+        port: default 7860, or the next free one.
+        auth: user name and password that the page asks for.
+        language: `auto` (the browser's), `en` or `ko`.
+        open_browser: open the page.
+        inline: show the app in a notebook cell.
+        block: wait until the app is stopped; default: unless `inline`.
+        quiet: print nothing.
+
+    Returns:
+        The app's address.
+
+    Raises:
+        ConfigError: the port is taken or not allowed.
+        ExplorerError: what the app needs is not installed.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Gradio's progress bars would miss ipywidgets in a notebook; the app has none.
+            warnings.filterwarnings("ignore", "IProgress not found")
+            from explorer.app import main
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == "explorer":
+            raise
+        from explorer.errors import ExplorerError
+
+        raise ExplorerError(f'The app needs {missing}: pip install "explorer[app]".') from error
+    return main.launch(
+        host=host,
+        port=port,
+        auth=auth,
+        language=language,
+        open_browser=open_browser,
+        inline=inline,
+        block=block,
+        quiet=quiet,
+    )
 
 
 def __getattr__(name: str) -> Any:
