@@ -195,7 +195,8 @@ class LayerRow:
         kept_bytes: the same with every ReLU out of place, as this package's modules are.
         training_bytes: bytes that stay in memory from the forward to the backward pass on its account.
         receptive_field: None where the operation's effect on positions is not known.
-        parallel: whether it lies beside the main path: on a projection shortcut, in a squeeze-and-excitation gate.
+        parallel: whether it lies beside the main path: on a projection shortcut, in a squeeze-and-excitation gate, on
+            an Inception module's shorter branch.
     """
 
     path: str

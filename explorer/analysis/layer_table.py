@@ -342,7 +342,9 @@ class _Grouping:
 
 
 def _totals(rows: list[LayerRow], weight_layers: int) -> Totals:
-    spatial = [row for row in rows if len(row.output_shape) == 3 and not row.kind.lower().startswith("adaptive")]
+    # Where even the smallest path is global, a pooling has taken the positions away.
+    fields = [row.receptive_field for row in rows if len(row.output_shape) == 3]
+    local = [field for field in fields if field is None or field.min_size is not None]
     params = sum(row.params for row in rows)
     return Totals(
         params=params,
@@ -353,5 +355,5 @@ def _totals(rows: list[LayerRow], weight_layers: int) -> Totals:
         training_bytes=sum(row.training_bytes for row in rows),
         parameter_bytes=params * _FLOAT_BYTES,
         weight_layers=weight_layers,
-        receptive_field=spatial[-1].receptive_field if spatial else None,
+        receptive_field=local[-1] if local else None,
     )

@@ -125,8 +125,11 @@ def output_shape(module: nn.Module, shape: Shape, *more: Shape) -> Shape | None:
     if more:
         return _broadcast(shape, more[0]) if isinstance(module, ShortcutAdd) else None
     if isinstance(module, _SAME_SHAPE):
-        if isinstance(module, nn.BatchNorm2d) and (len(shape) != 4 or shape[1] != module.num_features):
-            raise ValueError(f"it takes {module.num_features} channels, not {shape[1:]}")
+        if isinstance(module, nn.BatchNorm2d):
+            if len(shape) != 4:
+                raise ValueError("it takes maps, not rows of values")
+            if shape[1] != module.num_features:
+                raise ValueError(f"it takes {module.num_features} channels, not {shape[1]}")
         return shape
     if isinstance(module, nn.Linear):
         if shape[-1] != module.in_features:
