@@ -175,7 +175,7 @@ def choose_unit(state: PageState, click: str) -> PageState:
     row, field, _ = chosen(state)
     try:
         return replace(state, unit=unit_at(row, field, float(x), float(y)))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ConfigError(f"click={click!r} is no place in the picture.") from error
 
 
