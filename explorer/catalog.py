@@ -171,23 +171,25 @@ def _register_vggs() -> None:
         "vgg_d": ("D", "vgg16", ("33", "33", "333", "333", "333"), False),
         "vgg_e": ("E", "vgg19", ("33", "33", "3333", "3333", "3333"), False),
     }
+    bases = []
     for name, (letter, alias, kernels, lrn) in plans.items():
-        layout = VGGLayout(_vgg_stages(*kernels), lrn=lrn)
         where = "section 4.1" if name == "vgg_b_5x5" else "table 1"
-        base = Entry(
-            name, "vgg", "VGG", f"VGG {letter}", f"{VGG_PAPER}, {where}", layout, aliases=(alias,) if alias else ()
-        )
+        layout = VGGLayout(_vgg_stages(*kernels), lrn=lrn)
+        aliases = (alias,) if alias else ()
+        bases.append(Entry(name, "vgg", "VGG", f"VGG {letter}", f"{VGG_PAPER}, {where}", layout, aliases=aliases))
+    for base in bases:
         _register(base)
-        if not lrn:
+    for base in bases:
+        if base.name != "vgg_a_lrn":
             _register(
                 replace(
                     base,
-                    name=f"{name}_bn",
+                    name=f"{base.name}_bn",
                     group="VGG with batch norm",
-                    title=f"VGG {letter} + BN",
+                    title=f"{base.title} + BN",
                     source=f"{base.source}; batch norm: Ioffe & Szegedy 2015, arXiv 1502.03167",
                     defaults={"norm": "batch"},
-                    aliases=(f"{alias}_bn",) if alias else (),
+                    aliases=tuple(f"{alias}_bn" for alias in base.aliases),
                 )
             )
 
@@ -370,6 +372,6 @@ def list_models(pattern: str | None = None) -> list[str]:
         pattern: only names that contain this text.
 
     >>> list_models("vgg_a")
-    ['vgg_a', 'vgg_a_bn', 'vgg_a_lrn']
+    ['vgg_a', 'vgg_a_lrn', 'vgg_a_bn']
     """
     return [name for name in _ENTRIES if pattern is None or pattern in name]
