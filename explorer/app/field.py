@@ -166,6 +166,9 @@ def choose_layer(state: PageState, layer: str) -> PageState:
 
 
 def choose_picture(state: PageState, name: str) -> PageState:
+    """A photograph, or a picture that was brought; the menu takes any text."""
+    if uploads.find(name) is None:
+        photograph(name)
     return replace(state, picture=name)
 
 
