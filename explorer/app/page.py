@@ -20,6 +20,7 @@ from explorer.app.compare import build_compare_tab
 from explorer.app.events import QUICK
 from explorer.app.field import build_field_tab
 from explorer.app.problems import reported, sentence
+from explorer.app.sources import build_sources_tab
 from explorer.app.tab import Binding, Tab
 from explorer.errors import ExplorerError
 from explorer.language import LANGUAGES, text
@@ -28,6 +29,7 @@ TABS: dict[str, Callable[[PageState, str], Tab]] = {
     "architecture": build_architecture_tab,
     "compare": build_compare_tab,
     "field": build_field_tab,
+    "sources": build_sources_tab,
 }
 """The tabs in the order of the story."""
 
