@@ -80,7 +80,7 @@ def effective_receptive_field(
 
     >>> field = effective_receptive_field("resnet20", "layer2.0.conv1", samples=1)
     >>> field.region, field.values.shape
-    ((2, 2, 31, 31), (32, 32))
+    ((8, 8, 25, 25), (32, 32))
     """
     field = None
     for field in effective_receptive_field_steps(  # noqa: B007
