@@ -65,9 +65,11 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.app: pyproject.toml constraints.txt | $(VENV)/.made
+	@echo "Installing explorer into $(VENV); the first time this takes some minutes."
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[app]"
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.made
+	@echo "Installing explorer and what its tests need into $(VENV); the first time this takes some minutes."
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[app,notebooks,dev]"
 	@touch $(VENV)/.app $@
