@@ -54,9 +54,9 @@ def nearest_names(name: str, known: Iterable[str], count: int = 3) -> tuple[str,
     # Of names spelled as much alike, the one with the nearest number: of resnet35, resnet34.
     ratio = difflib.SequenceMatcher(b=name.lower())
 
-    def distance(candidate: str) -> tuple[float, int]:
+    def distance(candidate: str) -> tuple[float, int, str]:
         ratio.set_seq1(candidate)
-        return -round(ratio.ratio(), 2), abs(_number(candidate) - _number(name))
+        return -round(ratio.ratio(), 2), abs(_number(candidate) - _number(name)), candidate
 
     return tuple(sorted(close, key=distance)[:count])
 

@@ -73,14 +73,16 @@ def plot_field_growth(
         customdata=custom,
         hovertemplate=hover,
     )
-    if (data["size"] != data["min_size"]).any():
+    # Within a block the smallest path is the branch's own; where blocks end, the shortcuts'.
+    ends = data[(data["op"] == "add") | ~data["op"].eq("add").cummax()]
+    if (ends["size"] != ends["min_size"]).any():
         figure.add_scatter(
-            x=data["number"],
-            y=data["min_size"],
+            x=ends["number"],
+            y=ends["min_size"],
             mode="lines",
             line={"color": colour, "width": 2, "dash": "dash", "shape": "hv"},
             name=text("figure.field.smallest", language),
-            customdata=custom,
+            customdata=ends[["path", "shape"]].to_numpy(),
             hovertemplate=hover,
         )
     if image_size is not None:
