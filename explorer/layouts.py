@@ -206,7 +206,7 @@ ZFNET = ChainLayout(
     activation="relu",
     pooling="max",
     dropout=0.5,
-    least_image_size=50,
+    least_image_size=63,
 )
 GOOGLENET = InceptionLayout(
     (
