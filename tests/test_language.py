@@ -70,31 +70,54 @@ def test_sentences_are_translated() -> None:
 # ---------------------------------------------------------------- what the code asks for
 
 
-def alternatives(node: ast.expr) -> list[str] | None:
-    """The regular expressions of the keys that an expression can become; None where nothing can be said."""
+Names = dict[str, ast.expr]
+
+
+def alternatives(node: ast.expr, names: Names) -> list[str] | None:
+    """The regular expressions of the keys that an expression can become; None where nothing can be said.
+
+    `names` are the local variables of the function around it.
+    """
     match node:
         case ast.Constant(value=str(value)):
             return [re.escape(value)]
+        case ast.Name(id=name) if name in names:
+            return alternatives(names[name], {})
         case ast.IfExp(body=body, orelse=orelse):
-            one, other = alternatives(body), alternatives(orelse)
+            one, other = alternatives(body, names), alternatives(orelse, names)
             return None if one is None or other is None else one + other
         case ast.JoinedStr(values=values):
-            parts = [alternatives(value) for value in values]
+            parts = [alternatives(value, names) for value in values]
             return ["".join(pieces) for pieces in itertools.product(*(part or [r"[^.]+"] for part in parts))]
         case ast.FormattedValue(value=value):
-            return alternatives(value)
+            return alternatives(value, names)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
-            one, other = alternatives(left), alternatives(right)
+            one, other = alternatives(left, names), alternatives(right, names)
             return None if one is None else [a + b for a in one for b in (other or [r"[^.]+"])]
     return None
+
+
+def calls(file: Path) -> Iterator[tuple[ast.Call, Names]]:
+    """The calls in a file with some argument, each with the local variables of the function that it is in."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    local: dict[ast.AST, Names] = {}
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+            names = {
+                assignment.targets[0].id: assignment.value
+                for assignment in ast.walk(function)
+                if isinstance(assignment, ast.Assign) and isinstance(assignment.targets[0], ast.Name)
+            }
+            local |= dict.fromkeys(ast.walk(function), names)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield node, local.get(node, {})
 
 
 def asked_for() -> Iterator[tuple[str, list[str] | None]]:
     """Where the code asks for a string, and the keys that it can ask for there."""
     for file in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or not node.args:
-                continue
+        for node, names in calls(file):
             is_text = isinstance(node.func, ast.Name) and node.func.id == "text"
             is_get = (
                 isinstance(node.func, ast.Attribute)
@@ -102,8 +125,24 @@ def asked_for() -> Iterator[tuple[str, list[str] | None]]:
                 and isinstance(node.func.value, ast.Call)
                 and getattr(node.func.value.func, "id", "") == "strings"
             )
-            if is_text or is_get:
-                yield f"{file.relative_to(PACKAGE)}:{node.lineno}", alternatives(node.args[0])
+            if (is_text or is_get) and node.args:
+                yield f"{file.relative_to(PACKAGE)}:{node.lineno}", alternatives(node.args[0], names)
+
+
+def keys_of_errors() -> Iterator[tuple[str, str, set[str]]]:
+    """Where an error is raised that can be said in two languages: its key, and the values that it brings along."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for node, names in calls(file):
+            given = {word.arg: word.value for word in node.keywords if word.arg}
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            is_init = isinstance(node.func, ast.Attribute) and name == "__init__"
+            if "key" in given and (name.endswith("Error") or is_init):
+                for key in alternatives(given["key"], names) or ["?"]:
+                    yield (
+                        f"{file.relative_to(PACKAGE)}:{node.lineno}",
+                        re.sub(r"\\(.)", r"\1", key),
+                        set(given) - {"key"},
+                    )
 
 
 ASKED_FOR = list(asked_for())
@@ -129,6 +168,14 @@ def test_no_string_is_unused() -> None:
     patterns = {pattern for _, found in ASKED_FOR for pattern in found or ()}
     unused = [key for key in strings("en") if not any(re.fullmatch(pattern, key) for pattern in patterns)]
     assert unused == []
+
+
+def test_every_error_can_be_said_in_both_languages() -> None:
+    raised = list(keys_of_errors())
+    assert {key for _, key, _ in raised} == keys_beginning("error.")
+    for where, key, values in raised:
+        for language in LANGUAGES:
+            assert placeholders(strings(language)[f"error.{key}"]) <= values, where
 
 
 def keys_beginning(prefix: str) -> set[str]:

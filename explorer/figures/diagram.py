@@ -170,6 +170,12 @@ def describe_diagram(net: LayerTable | pd.DataFrame, arcs: tuple[Arc, ...] = (),
         "last_channels": int(spatial["channels"].iloc[-1]),
     }
     sentences = [text("caption.diagram.shape", language, **values)]
+    space = values["last_side"] - values["first_side"]
+    channels = values["last_channels"] - values["first_channels"]
+    if space < 0 < channels:
+        sentences.append(text("caption.diagram.narrows", language))
+    elif channels < 0 < space:
+        sentences.append(text("caption.diagram.widens", language))
     if arcs:
         counts = {kind: sum(arc.kind == kind for arc in arcs) for kind in _SHORTCUTS}
         named = [f"{count} × {text(f'block.{kind}', language)}" for kind, count in counts.items() if count]
