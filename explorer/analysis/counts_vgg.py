@@ -106,14 +106,14 @@ def vgg_depth(given: Mapping[str, float]) -> Count:
         formula = " · ".join(f"{letter} {error:.1f}" for letter, error in by_net.items())
         steps.append(Step(scale, formula, change, named=False, source="VGG, table 3"))
     rises = exact(sum(change.value > 0 for change in changes))
-    best = min(changes, key=lambda change: change.value)
+    best = min(change.value for change in changes)
     steps.append(Step("rises", "", rises, result=True))
     falls = [scale for scale, change in zip(errors, changes, strict=True) if change.value < 0]
     figures = {
         "rises": rises,
         "settings": exact(len(changes)),
         "falls": Figure(len(falls), ", ".join(falls)),
-        "best": Figure(best.value, best.text),
+        "best": decimal(-best, 1),
     }
     return Count(tuple(steps), figures)
 

@@ -17,6 +17,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
+from explorer import units
 from explorer.errors import ConfigError
 from explorer.language import LANGUAGES
 from explorer.papers.loader import papers
@@ -60,7 +61,7 @@ class Claim:
         unit: `M`, `MB`, `%` or nothing.
         name: under which a count gets the printed figure; empty where it needs none.
         figure: name of the counted figure to hold it against; empty where nothing is counted.
-        at_least, at_most: bounds for that figure where the claim is in words; otherwise it has to round to `printed`.
+        at_least, at_most: bounds for that figure where the claim prints none; otherwise it has to round to `printed`.
         holds: whether the original bears it out, for claims that cannot be counted.
     """
 
@@ -82,8 +83,9 @@ class Claim:
 
     @property
     def text(self) -> str:
-        """The figure as printed, with its unit."""
-        return f"{self.printed} {self.unit}".strip()
+        """The figure as printed, with its unit and its thousands apart."""
+        digits = units.exact(int(self.printed)) if self.printed.isdecimal() else self.printed
+        return f"{digits} {self.unit}".strip()
 
     def agrees_with(self, counted: float) -> bool:
         """Whether `counted` is within the claim's bounds, or, without any, rounds to what was printed.
