@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from explorer.analysis.calculators import bottleneck_block as bottleneck_block
     from explorer.analysis.calculators import depthwise_separable as depthwise_separable
     from explorer.analysis.calculators import stacked_convs as stacked_convs
+    from explorer.analysis.calibration import calibrate as calibrate
+    from explorer.analysis.cost import training_cost as training_cost
     from explorer.analysis.effective_field import effective_receptive_field as effective_receptive_field
+    from explorer.analysis.effective_field import effective_receptive_field_steps as effective_receptive_field_steps
     from explorer.analysis.layer_table import clear_caches as clear_caches
     from explorer.analysis.layer_table import layer_table as layer_table
     from explorer.analysis.receptive_field import receptive_field as receptive_field
@@ -64,6 +67,7 @@ _HOMES = {
     "TraceError": "explorer.errors",
     "UnknownNameError": "explorer.errors",
     "bottleneck_block": "explorer.analysis.calculators",
+    "calibrate": "explorer.analysis.calibration",
     "clear_caches": "explorer.analysis.layer_table",
     "compare_frame": "explorer.tables",
     "create_model": "explorer.models.create",
@@ -80,6 +84,7 @@ _HOMES = {
     "diagram_data": "explorer.figures.diagram",
     "display_frame": "explorer.tables",
     "effective_receptive_field": "explorer.analysis.effective_field",
+    "effective_receptive_field_steps": "explorer.analysis.effective_field",
     "field_growth_data": "explorer.figures.field_growth",
     "fold": "explorer.tables",
     "layer_costs_data": "explorer.figures.layer_costs",
@@ -101,6 +106,7 @@ _HOMES = {
     "square": "explorer.pictures",
     "stacked_convs": "explorer.analysis.calculators",
     "totals_data": "explorer.figures.comparison",
+    "training_cost": "explorer.analysis.cost",
 }
 
 __all__ = sorted([*_HOMES, "launch"])

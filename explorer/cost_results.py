@@ -114,3 +114,78 @@ class DesignComparison:
     def macs_ratio(self) -> float:
         """How many times the multiply-adds of the first design the second one takes."""
         return self.second.macs / self.first.macs
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How fast a device does what training consists of, forward and backward together.
+
+    Attributes:
+        device: as torch names it, `cpu` or `cuda:0`.
+        threads: CPU threads that torch used.
+        macs_per_second: multiply-adds in wide convolutions.
+        conv_seconds_per_byte: beside the multiply-adds, for each byte that a convolution reads or writes.
+        norm_seconds_per_byte: batch norm, for each byte of its output.
+        activation_seconds_per_byte: ReLU, for each byte of its output.
+        add_seconds_per_byte: addition of two branches, for each byte of its output.
+        pool_seconds_per_byte: pooling, for each byte of its input.
+        linear_seconds_per_byte: a fully-connected layer, for each byte of its weights.
+        optimizer_seconds_per_byte: SGD with momentum, for each byte of trainable weights.
+        operation_seconds: for each operation, however small.
+        took_seconds: how long the calibration took.
+    """
+
+    device: str
+    threads: int
+    macs_per_second: float
+    conv_seconds_per_byte: float
+    norm_seconds_per_byte: float
+    activation_seconds_per_byte: float
+    add_seconds_per_byte: float
+    pool_seconds_per_byte: float
+    linear_seconds_per_byte: float
+    optimizer_seconds_per_byte: float
+    operation_seconds: float
+    took_seconds: float
+
+
+@dataclass(frozen=True)
+class TrainingCost:
+    """What one training step will take: forward, cross entropy, backward and optimizer, in float32.
+
+    Memory on a CPU is what the net, its batch and its steps add to the process's resident memory at their peak, in a
+    process in which torch has computed before; on a GPU, what is allocated at the peak.
+
+    Attributes:
+        name: label of the net.
+        device: as torch names it.
+        batch_size: pictures in the step.
+        seconds: for one step.
+        seconds_by_op: the same by operation (`conv`, `norm`, ..., `optimizer`), the slowest first.
+        memory_bytes: at the peak; the parts below do not all stand at that moment, so that they may add up to more.
+        weights_bytes: parameters and buffers.
+        gradients_bytes: of the trainable parameters.
+        optimizer_bytes: the optimizer's state.
+        activations_bytes: kept from the forward to the backward pass, with the batch itself.
+        overhead_bytes: that the memory allocator cannot use, and the libraries' working memory.
+    """
+
+    name: str
+    device: str
+    batch_size: int
+    seconds: float
+    seconds_by_op: tuple[tuple[str, float], ...]
+    memory_bytes: int
+    weights_bytes: int
+    gradients_bytes: int
+    optimizer_bytes: int
+    activations_bytes: int
+    overhead_bytes: int
+
+    @property
+    def pictures_per_second(self) -> float:
+        return self.batch_size / self.seconds
+
+    def epoch_seconds(self, pictures: int) -> float:
+        """Seconds of training for one pass over `pictures`, the loading of data aside."""
+        return self.seconds * pictures / self.batch_size

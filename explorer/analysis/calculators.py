@@ -120,13 +120,17 @@ def depthwise_separable(
 def _check(name: str, value: object, accepted: tuple[int, int]) -> None:
     low, high = accepted
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ExplorerError(f"{name}={str(value)[:40]} is not possible: use a whole number from {low} to {high}.")
+        said = f"{name}={str(value)[:40]}"
+        message = f"{said} is not possible: use a whole number from {low} to {high}."
+        raise ExplorerError(message, key="range", said=said, low=low, high=high)
 
 
 def _check_kernel(kernel: object) -> None:
     low, high = _KERNELS
     if isinstance(kernel, bool) or not isinstance(kernel, int) or not low <= kernel <= high or kernel % 2 == 0:
-        raise ExplorerError(
-            f"kernel={str(kernel)[:40]} is not possible: use an odd number from {low} to {high}, "
-            "so that the map keeps its size."
+        said, accepted = (
+            f"kernel={str(kernel)[:40]}",
+            ", ".join(str(size) for size in range(low, 8, 2)) + f", ..., {high}",
         )
+        message = f"{said} is not possible: use an odd number from {low} to {high}, so that the map keeps its size."
+        raise ExplorerError(message, key="choice", said=said, accepted=accepted)

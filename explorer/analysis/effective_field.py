@@ -239,21 +239,25 @@ def _affordable(work: float) -> int:
 def _checked_unit(unit: tuple[int, int] | None, row: LayerRow) -> tuple[int, int]:
     shape = row.output_shape
     if len(shape) not in (1, 3):
-        raise ExplorerError(f"{row.path} gives {' × '.join(map(str, shape))} values, which have no place in a picture.")
+        message = f"{row.path} gives {' × '.join(map(str, shape))} values, which have no place in a picture."
+        raise ExplorerError(message, key="no_positions", layer=row.path)
     rows, columns = shape[1:] if len(shape) == 3 else (1, 1)
     if unit is None:
         return rows // 2, columns // 2
-    whole = len(unit) == 2 and all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in unit)
+    pair = isinstance(unit, tuple | list) and len(unit) == 2
+    whole = pair and all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in unit)
     if not whole or not (0 <= unit[0] < rows and 0 <= unit[1] < columns):
-        raise ExplorerError(
-            f"unit={unit} is not in {row.path}: use (row, column) from (0, 0) to ({rows - 1}, {columns - 1})."
-        )
+        said = f"unit={str(unit)[:40]}"
+        message = f"{said} is not in {row.path}: use (row, column) from (0, 0) to ({rows - 1}, {columns - 1})."
+        raise ExplorerError(message, key="no_unit", said=said, layer=row.path, size=f"{rows} × {columns}")
     return int(unit[0]), int(unit[1])
 
 
 def _check_number(name: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ExplorerError(f"{name}={str(value)[:40]} is not possible: use a whole number from {low} to {high}.")
+        said = f"{name}={str(value)[:40]}"
+        message = f"{said} is not possible: use a whole number from {low} to {high}."
+        raise ExplorerError(message, key="range", said=said, low=low, high=high)
 
 
 def _checked_pictures(pictures: npt.ArrayLike) -> npt.NDArray[np.float32]:
