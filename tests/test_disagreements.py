@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.resources import files
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from explorer.papers.disagreements import Claim, Disagreement, Source, disagreem
 
 CASES = disagreements().cases
 COUNTED = [case for case in CASES if any(claim.figure for claim in case.claims)]
-KEYS = {"ids": lambda case: case.key}
+KEY = attrgetter("key")
 
 
 def figures(key: str) -> dict[str, Figure]:
@@ -48,7 +49,7 @@ def steps(key: str) -> list[str]:
 # ---------------------------------------------------------------- the data
 
 
-@pytest.mark.parametrize("case", CASES, **KEYS)
+@pytest.mark.parametrize("case", CASES, ids=KEY)
 def test_a_case_is_complete_in_both_languages(case: Disagreement) -> None:
     assert len(case.claims) >= 2
     for language in LANGUAGES:
@@ -62,7 +63,7 @@ def test_a_case_is_complete_in_both_languages(case: Disagreement) -> None:
     assert re.search("[가-힣]", case.question["ko"])
 
 
-@pytest.mark.parametrize("case", CASES, **KEYS)
+@pytest.mark.parametrize("case", CASES, ids=KEY)
 def test_every_name_leads_somewhere(case: Disagreement) -> None:
     judgement = judge(case)
     assert not case.arithmetic or case.arithmetic in ARITHMETIC
@@ -334,7 +335,7 @@ def corrected(case: Disagreement) -> Disagreement:
     return replace(case, claims=tuple(claims))
 
 
-@pytest.mark.parametrize("case", COUNTED, **KEYS)
+@pytest.mark.parametrize("case", COUNTED, ids=KEY)
 def test_sources_that_say_what_is_counted_agree(case: Disagreement) -> None:
     judgement = judge(corrected(case))
     assert judgement.outcome == "agrees"
@@ -343,7 +344,7 @@ def test_sources_that_say_what_is_counted_agree(case: Disagreement) -> None:
         assert verdict(judgement, "en") != verdict(judge(case), "en")
 
 
-@pytest.mark.parametrize("case", COUNTED, **KEYS)
+@pytest.mark.parametrize("case", COUNTED, ids=KEY)
 def test_the_verdict_flips_when_the_count_comes_out_otherwise(
     case: Disagreement, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,16 +24,15 @@ def lenet_layers(given: Mapping[str, float]) -> Count:
     partial = 25 * (6 * 3 + 9 * 4 + 1 * 6) + 16
     poolings = 2 * 6 + 2 * 16
     paper = params["C1"] + poolings + partial + params["C5"] + params["F6"]
-    written = " + ".join(exact(params[name]).text for name in names)
     steps = (
         *(Step(name, formulas[name], exact(params[name]), named=False) for name in names),
-        Step("three", written, exact(sum(params.values())), result=True),
-        Step("two", f"{params['C1']} + {params['C3']} + {params['C5']} + {short}", exact(two), result=True),
+        Step("three", _plus(*params.values()), exact(sum(params.values())), result=True),
+        Step("two", _plus(params["C1"], params["C3"], params["C5"], short), exact(two), result=True),
         Step("partial", "25·(6·3 + 9·4 + 1·6) + 16", exact(partial)),
         Step("poolings", "2·6 + 2·16", exact(poolings)),
         Step(
             "paper",
-            f"{params['C1']} + {poolings} + {partial} + {params['C5']} + {params['F6']} + 0",
+            _plus(params["C1"], poolings, partial, params["C5"], params["F6"], 0),
             exact(paper),
             result=True,
         ),
@@ -45,6 +44,10 @@ def lenet_layers(given: Mapping[str, float]) -> Count:
         "paper": exact(paper),
     }
     return Count(steps, figures)
+
+
+def _plus(*terms: int) -> str:
+    return " + ".join(exact(term).text for term in terms)
 
 
 def _weights(params: int, outputs: int) -> str:
@@ -121,8 +124,7 @@ def inception_macs(given: Mapping[str, float]) -> Count:
         kernel = twice[0].kernel
         figures["term"] = Figure(twice[0].macs, f"{kernel} × {kernel}")
         figures["twice"] = millions(again)
-    formula = " + ".join(exact(row.macs).text for row in naive_rows)
-    steps.append(Step("naive", formula, exact(naive), result=True))
+    steps.append(Step("naive", _plus(*(row.macs for row in naive_rows)), exact(naive), result=True))
     return Count(tuple(steps), figures)
 
 
