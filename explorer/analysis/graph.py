@@ -7,12 +7,13 @@ seconds that the first of those takes to load; everything else is really called,
 
 from __future__ import annotations
 
+import operator
 import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -37,6 +38,8 @@ class Node:
         arguments: positional arguments after the first and keyword arguments (axes of a mean, ...).
         parameters: those that it owns: a module's own, or the ones that a function is called with.
         like: for a function, the layer that does the same (`F.max_pool2d`: `nn.MaxPool2d`), if there is one.
+        kind: the module's class or the function's name.
+        module: the layer, or what a function is like: for its geometry and its kind, not for its weights.
     """
 
     index: int
@@ -49,15 +52,15 @@ class Node:
     parameters: tuple[nn.Parameter, ...] = ()
     like: nn.Module | None = None
 
-    @property
-    def kind(self) -> str:
-        """The module's class or the function's name."""
-        return self.target if isinstance(self.target, str) else type(self.target).__name__
+    kind: str = field(init=False)
+    module: nn.Module | None = field(init=False)
 
-    @property
-    def module(self) -> nn.Module | None:
-        """The layer, or what a function is like: for its geometry and its kind, not for its weights."""
-        return self.like if isinstance(self.target, str) else self.target
+    def __post_init__(self) -> None:
+        self.kind = self.target if isinstance(self.target, str) else type(self.target).__name__
+        self.module = self.like if isinstance(self.target, str) else self.target
+
+
+_PLAIN = {int, float, bool, str, type(None)}
 
 
 class _Tracer(fx.Tracer):
@@ -101,9 +104,13 @@ class _Tracer(fx.Tracer):
         return super().getattr(attr, attr_val, parameter_proxy_cache)
 
     def create_arg(self, a: Any) -> Any:
+        # What fx would do with the common arguments after a row of other checks: half of a deep net's tracing time.
         if isinstance(a, fx.Proxy):
-            # What fx would do after a row of other checks: half of a deep net's tracing time.
             return a.node
+        if type(a) is tuple:
+            return tuple(self.create_arg(each) for each in a)
+        if type(a) in _PLAIN or (type(a) is dict and not a):
+            return a
         if isinstance(a, Tensor) and not isinstance(a, nn.Parameter) and not self._is_stored(a):
             # A tensor made in forward: fx would store it on the module.
             name = f"_constant_{len(self.constants)}"
@@ -176,6 +183,8 @@ def _attributes_kept(module: nn.Module) -> Iterator[None]:
     finally:
         for each, attributes in before:
             now = vars(each)
+            if now.keys() == attributes.keys() and all(map(operator.is_, now.values(), attributes.values())):
+                continue
             for name in [name for name in now if name not in attributes]:
                 del now[name]
             for name, value in attributes.items():

@@ -178,15 +178,17 @@ def _build(module: nn.Module, name: str, config: ModelConfig | None, input_shape
 
 def operation(node: Node) -> str:
     """The category of a node's operation, in the words of `LayerRow.op`."""
-    module = node.module
-    if module is None:
+    if node.module is None:
         return _OPS_BY_NAME.get(node.kind, node.kind)
+    return _operation_of(type(node.module))  # type: ignore[arg-type]  # a class can be hashed, which mypy overlooks
+
+
+@functools.lru_cache(maxsize=256)
+def _operation_of(layer: type[nn.Module]) -> str:
     for op, classes in _OPS:
-        if isinstance(module, classes):
+        if issubclass(layer, classes):
             return op
-    if type(module).__module__ == nn.ReLU.__module__:
-        return "activation"
-    return type(module).__name__.lower()
+    return "activation" if layer.__module__ == nn.ReLU.__module__ else layer.__name__.lower()
 
 
 def _parameters(node: Node, seen: set[int]) -> tuple[int, int]:

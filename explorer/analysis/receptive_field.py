@@ -111,6 +111,10 @@ def _after(node: Node, inputs: list[_State | None]) -> _State | None:
         return None
     if len(states) > 1:
         return _merge(states) if node.kind in _MERGES else None
+    before, after = node.input_shapes[0][2:], node.shape[2:]
+    if isinstance(module, nn.Conv2d):
+        kernel, dilation = pair(module.kernel_size), pair(module.dilation)
+        return _slide(first, after, kernel, pair(module.stride), conv_padding(module), dilation)
     if isinstance(module, _POINTWISE) or node.kind in _POINTWISE_FUNCTIONS or _keeps_positions(node):
         return first
     if isinstance(module, nn.Linear):
@@ -119,16 +123,12 @@ def _after(node: Node, inputs: list[_State | None]) -> _State | None:
     if isinstance(module, nn.GroupNorm | nn.InstanceNorm2d):
         # Its mean and variance are taken over the whole map.
         return _State(None, first.smallest)
-    before, after = node.input_shapes[0][2:], node.shape[2:]
     if isinstance(module, nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
         return _adaptive(first, (before[0], before[1]), (after[0], after[1]))
     if node.kind == "mean":
         return _GLOBAL if node.shape[:2] == node.input_shapes[0][:2] and math.prod(after) == 1 else None
     if isinstance(module, PaddingShortcut):
         return _slide(first, after, (1, 1), (module.stride, module.stride), (0, 0), (1, 1))
-    if isinstance(module, nn.Conv2d):
-        kernel, dilation = pair(module.kernel_size), pair(module.dilation)
-        return _slide(first, after, kernel, pair(module.stride), conv_padding(module), dilation)
     if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
         dilation = pair(module.dilation) if isinstance(module, nn.MaxPool2d) else (1, 1)
         return _slide(first, after, pair(module.kernel_size), pair(module.stride), pair(module.padding), dilation)

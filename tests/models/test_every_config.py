@@ -63,7 +63,7 @@ def asked(make: Callable[[], ModelConfig]) -> ModelConfig | None:
     return None
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(questions())
 def test_a_config_builds_and_runs_or_is_refused_with_one_sentence(question: tuple[Any, dict[str, Any]]) -> None:
     arch, chosen = question
