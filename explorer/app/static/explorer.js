@@ -4,6 +4,11 @@
   "use strict";
   if (window.explorer) return;
 
+  // Gradio's <base> says what is so anyway, and makes Plotly write its hatches and clips as whole addresses: they would
+  // be lost at the next change of the address bar.
+  const base = document.querySelector('base[href="./"]');
+  if (base) base.remove();
+
   const el = (tag, attributes, ...children) => {
     const node = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes || {})) {
@@ -238,7 +243,12 @@
   const address = (element, props, watch, trigger) => {
     const follow = () => {
       const wanted = props.value || "";
-      if (wanted && wanted !== location.search) history.pushState(null, "", wanted);
+      if (wanted) {
+        // What was typed or linked gives way to the whole address: going back to it would only lead here again.
+        const state = { ...history.state, explorer: true };
+        if (!history.state || !history.state.explorer) history.replaceState(state, "", wanted);
+        else if (wanted !== location.search) history.pushState(state, "", wanted);
+      }
       for (const link of document.querySelectorAll("a[data-language]"))
         link.href = link.dataset.language + location.search; // the same state in the other language
     };
