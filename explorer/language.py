@@ -1,7 +1,8 @@
 """The words of figures, captions and pages, in English and Korean.
 
 One strings file a language, `strings/en.json` and `strings/ko.json`, with the same keys; a test holds them together.
-They lie this low because figures need them too. The command line and error messages of the API are English.
+Only errors (`error.*`) stand in `ko.json` alone: their English sentences are where they are raised. The strings lie
+this low because figures need them too. The command line is English.
 """
 
 from __future__ import annotations

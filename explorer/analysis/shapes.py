@@ -22,6 +22,7 @@ _SAME_SHAPE = (
     nn.Identity,
     nn.Dropout,
     nn.Sigmoid,
+    nn.Tanh,
     nn.LocalResponseNorm,
     nn.SiLU,
     nn.GELU,

@@ -18,8 +18,10 @@ _log = logging.getLogger("explorer.app")
 
 
 def sentence(error: ExplorerError, language: str) -> str:
-    """What is wrong, in the page's language where there are words for it."""
-    return text(f"error.{error.key}", language, **error.values) if error.key else str(error)
+    """What is wrong, in the page's language; the English sentence is the error's own."""
+    if language == "en" or not error.key:
+        return str(error)
+    return text(f"error.{error.key}", language, **error.values)
 
 
 def reported(language: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
