@@ -68,7 +68,7 @@ _VIEWS = {
     *("flatten", "view", "reshape", "permute", "transpose", "getitem", "chunk", "unsqueeze", "squeeze", "expand"),
     *("contiguous", "Flatten", "Identity", "detach"),
 }
-_MAX_CACHED = 256
+_MAX_CACHED = 64
 
 
 def layer_table(
