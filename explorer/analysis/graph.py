@@ -104,7 +104,7 @@ class _Tracer(fx.Tracer):
         return super().getattr(attr, attr_val, parameter_proxy_cache)
 
     def create_arg(self, a: Any) -> Any:
-        # What fx would do with the common arguments after a row of other checks: half of a deep net's tracing time.
+        # What fx would do with the common arguments too, after checks that take a fifth of a deep net's tracing time.
         if isinstance(a, fx.Proxy):
             return a.node
         if type(a) is tuple:
