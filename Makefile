@@ -7,6 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 TEST_WORKERS ?= 2
+BENCHMARKS ?= layer_table step_cost startup first_chart choices
 
 # The first Python from 3.11 to 3.13 that is there; PYTHON=/path/to/python chooses another.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -44,10 +45,10 @@ notebooks: $(VENV)/.dev  ## open the notebooks
 	$(BIN)/jupyter lab notebooks
 
 benchmarks: $(VENV)/.dev  ## measure, side by side with the usual tools
-	$(BIN)/python -m benchmarks
+	@for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 screenshots: $(VENV)/.dev  ## take the README's pictures anew
-	$(BIN)/python -m tests.app.screenshots
+	$(BIN)/python -m pytest -q tests/browser/take_screenshots.py
 
 wheel: $(VENV)/.dev  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation
