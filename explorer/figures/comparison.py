@@ -17,7 +17,7 @@ from explorer.results import LayerTable
 
 _RATIO_TICKS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
 _MEASURES = ("params", "macs", "activation_bytes", "weight_layers")
-_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+_DASHES = ("solid", "dash", "dot", "dashdot", "8px,3px")
 
 Nets = Mapping[str, LayerTable]
 """Layer tables, each under the name to show."""
