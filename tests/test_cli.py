@@ -247,7 +247,7 @@ def test_the_receptive_field_of_one_layer_and_what_a_unit_sees(run: Run) -> None
 BAD = [
     (["lst"], "list"),
     (["--verbos"], "--verbos"),
-    (["list", "vgg_z"], "vgg_e"),
+    (["list", "vgg_z"], "did you mean vgg_"),
     (["list", "--format", "xml"], "table, csv, json or markdown"),
     (["layers"], "NAME"),
     (["layers", "resnet35"], "resnet34"),
@@ -283,7 +283,7 @@ BAD = [
     (["layers", "resnet34:shortcuts=A"], "shortcut"),
     (["layers", "resnet34:preact=maybe"], "true or false"),
     (["compare", "vgg16"], "B"),
-    (["compare", "vgg16", "vgg_z"], "vgg_e"),
+    (["compare", "vgg16", "vgg_z"], "did you mean vgg_"),
     (["compare", "vgg16", "resnet18", "--shortcut", "A"], "vgg_d"),
     (["compare", "vgg16", "resnet18", "--format", "pdf"], "json"),
     (["receptive-field", "resnet81"], "resnet18"),
