@@ -112,12 +112,14 @@ def launch(
         auth=auth,
         inbrowser=open_browser,
         inline=inline,
+        height=800,
         prevent_thread_lock=True,
         quiet=True,
         **settings,
     )
     if not quiet:
-        print(text("launch.running", "ko" if language == "ko" else "en", url=local_url), flush=True)
+        running = "launch.inline" if inline else "launch.running"
+        print(text(running, "ko" if language == "ko" else "en", url=local_url), flush=True)
         if port is None and chosen != DEFAULT_PORT:
             print(f"Port {DEFAULT_PORT} is taken, so this is port {chosen}.", flush=True)
     if not inline if block is None else block:

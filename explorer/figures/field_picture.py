@@ -20,6 +20,9 @@ Box = tuple[int, int, int, int]
 """(top, left, bottom, right) in pixels; bottom and right are not included."""
 
 
+_LEAST_DASHED_PX = 24
+
+
 def _source(picture: npt.NDArray[np.uint8]) -> str:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, format="JPEG", quality=88)
@@ -82,7 +85,12 @@ def plot_field_on_picture(
             x=[left - 0.5, right - 0.5, right - 0.5, left - 0.5, left - 0.5],
             y=[top - 0.5, top - 0.5, bottom - 0.5, bottom - 0.5, top - 0.5],
             mode="lines",
-            line={"color": colour, "width": 3, "dash": dash},
+            # Dashes would take a small box apart, dots do not.
+            line={
+                "color": colour,
+                "width": 3,
+                "dash": dash if right - left >= _LEAST_DASHED_PX or dash == "solid" else "dot",
+            },
             name=text(f"figure.box.{name}", language, size=words),
             hoverinfo="skip",
         )

@@ -60,6 +60,7 @@ def steps(table: LayerTable) -> tuple[Step, ...]:
             macs=last.macs + row.macs,
             activation_bytes=last.activation_bytes + row.activation_bytes,
             output_shape=row.output_shape if len(row.output_shape) == 3 else last.output_shape,
-            receptive_field=row.receptive_field or last.receptive_field,
+            # A flattened row sees the whole map, not what the layer before it sees.
+            receptive_field=row.receptive_field if len(row.output_shape) == 3 else last.receptive_field,
         )
     return tuple(gathered)

@@ -207,7 +207,7 @@ def test_each_net_has_its_sentence() -> None:
 def test_a_design_is_cheaper_or_dearer() -> None:
     data = design_data(stacked_convs(3, 3, 10))  # 27·100 and 49·100 weights
     assert describe_design(data).replace("\u202f", " ") == (
-        "Both see 7 px. 3 × 3×3 has 2 700 weights, 7×7 4 900: 1.81 times as many. It has 2 more non-linearities."
+        "Both see 7 px. 3 × 3×3 has 2 700 weights, 7×7 4 900: 1.81 times as many. More non-linearities: 2."
     )
     assert describe_design(backwards(data)).replace("\u202f", " ") == (
         "Both see 7 px. 7×7 has 4 900 weights, 3 × 3×3 only 2 700: the first is 1.81 times dearer."
