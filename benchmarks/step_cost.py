@@ -5,7 +5,10 @@ net and trains: forward, cross entropy, backward, SGD with momentum, float32, on
 after two that do not count; its memory is by how much the net, its batch and its steps raise the process's resident
 memory at the peak, after a step of two tiny nets has loaded what torch needs.
 
-    python -m benchmarks.step_cost [--device cpu] [--threads 2] [resnet20:32:128 ...]
+On a machine that is busy with other things too, threads wait for each other and the figures mean little:
+`--cpu-time` uses one thread and takes the time that it computed for the time that it took, on both sides.
+
+    python -m benchmarks.step_cost [--device cpu] [--threads 2] [--cpu-time] [resnet20:32:128 ...]
 """
 
 from __future__ import annotations
@@ -18,13 +21,15 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
 from benchmarks.memory import watched_peak
-from explorer import ModelConfig, create_model, training_cost
+from explorer import ModelConfig, calibrate, create_model, training_cost
+from explorer.analysis import calibration
 
 NETS = (
     "resnet20:32:128",
@@ -37,6 +42,7 @@ NETS = (
 """Name, side of the picture in pixels, batch size."""
 
 GOAL_TIME, GOAL_MEMORY = 1.5, 0.2
+clock: Callable[[], float] = time.perf_counter
 _SECONDS = 6.0
 _STEPS = (3, 30)
 """Least and most steps; between them until `_SECONDS` are over."""
@@ -75,11 +81,11 @@ def train(config: ModelConfig, batch: int, device: str) -> dict[str, float]:
         arguments = prepared(config, batch, device)
         for _ in range(2):
             step(*arguments)
-        end = time.perf_counter() + _SECONDS
-        while len(times) < _STEPS[0] or (len(times) < _STEPS[1] and time.perf_counter() < end):
-            began = time.perf_counter()
+        end = clock() + _SECONDS
+        while len(times) < _STEPS[0] or (len(times) < _STEPS[1] and clock() < end):
+            began = clock()
             step(*arguments)
-            times.append(time.perf_counter() - began)
+            times.append(clock() - began)
     memory = torch.cuda.max_memory_allocated(device) if device.startswith("cuda") else peak.extra_bytes
     return {"seconds": min(times), "median_seconds": statistics.median(times), "memory_bytes": memory}
 
@@ -89,28 +95,37 @@ def child(task: str, net: str, device: str) -> None:
     name, side, batch = net.split(":")
     config = ModelConfig(name, image_size=int(side))
     if task == "predict":
-        from explorer import calibrate
-
-        calibration = calibrate(device)
+        speed = calibrate(device)
         cost = training_cost(config, int(batch), device=device)
-        print(json.dumps({**dataclasses.asdict(cost), "calibration_seconds": calibration.took_seconds}))
+        print(json.dumps({**dataclasses.asdict(cost), "calibration_seconds": speed.took_seconds}))
     else:
         print(json.dumps(train(config, int(batch), device)))
 
 
 def main() -> None:
     """Measure all nets and print a Markdown table."""
+    global clock
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("nets", nargs="*", default=NETS, help="NAME:SIDE:BATCH")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads for torch")
     parser.add_argument("--child", choices=("predict", "train"), help=argparse.SUPPRESS)
+    parser.add_argument("--cpu-time", action="store_true", help="one thread, by its computing time")
     options = parser.parse_args()
+    if options.cpu_time:
+        options.threads = 1
+        clock = calibration._clock = time.thread_time
     torch.set_num_threads(options.threads)
     if options.child:
         child(options.child, options.nets[0], options.device)
         return
-    shared = ["--device", options.device, "--threads", str(options.threads)]
+    shared = [
+        "--device",
+        options.device,
+        "--threads",
+        str(options.threads),
+        *(["--cpu-time"] if options.cpu_time else []),
+    ]
     print(f"Goals: time within {GOAL_TIME}×, memory within {GOAL_MEMORY:.0%}; {options.threads} threads.\n")
     print("| net, side, batch | step, said | took (median) | ratio | memory, said | took | ratio | calibration |")
     print("|---|---|---|---|---|---|---|---|")

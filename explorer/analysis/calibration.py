@@ -19,9 +19,10 @@ from explorer.cost_results import Calibration
 from explorer.errors import ExplorerError
 
 _LOCK = threading.Lock()
+_clock: Callable[[], float] = time.perf_counter
 _TRIES = 9
-_SECONDS = 2.0
-"""For all measurements together; each gets its share of what is left, and at least one try that counts."""
+_SECONDS = 2.2
+"""For everything together; each measurement gets its share of what is left, and at least one try that counts."""
 
 _CHAIN = 4
 _FLOAT_BYTES = 4
@@ -78,7 +79,7 @@ def usable_device(device: torch.device | str) -> torch.device:
 
 @functools.cache
 def _calibrated(device: str, threads: int) -> Calibration:
-    began = time.perf_counter()
+    began = _clock()
     where = torch.device(device)
     with torch.random.fork_rng(), torch.inference_mode(False), torch.enable_grad():
         measure = _Measure(where, measurements=10)
@@ -100,7 +101,7 @@ def _calibrated(device: str, threads: int) -> Calibration:
             linear_seconds_per_byte=linear,
             optimizer_seconds_per_byte=optimizer,
             operation_seconds=(measure.chain(nn.ReLU, _TINY_MAP) + measure.chain(_tiny_norm, _TINY_MAP)) / 2,
-            took_seconds=time.perf_counter() - began,
+            took_seconds=_clock() - began,
         )
 
 
@@ -142,7 +143,7 @@ class _Measure:
     def __init__(self, device: torch.device, measurements: int) -> None:
         self.device = device
         self.left = measurements
-        self.end = time.perf_counter() + _SECONDS
+        self.end = _clock() + _SECONDS
 
     def warm_up(self) -> None:
         """Load what the first call of each operation loads, and let the allocator get used to blocks of this size."""
@@ -155,55 +156,60 @@ class _Measure:
         """Seconds for one of `length` layers in a row, on an input of `shape`."""
         net = nn.Sequential(*(layer() for _ in range(length))).to(self.device)
         x = torch.randn(shape, device=self.device, requires_grad=True)  # `shape`
-        gradient = torch.ones_like(net(x))  # shape of the output
 
         def run() -> None:
             net.zero_grad(set_to_none=True)
             x.grad = None
-            torch.autograd.backward(net(x), gradient)
+            torch.autograd.backward(net(x).sum())
 
         return self.best(run) / length
 
     def additions(self, shape: tuple[int, ...]) -> float:
         """Seconds for adding a branch: the sum itself, and that of the two gradients where the branches began."""
         x = torch.randn(shape, device=self.device, requires_grad=True)  # `shape`
-        gradient = torch.ones_like(x)  # `shape`
 
         def run() -> None:
             x.grad = None
             value: Tensor = x * 1  # `shape`
             for _ in range(_CHAIN):
                 value = value + x  # `shape`
-            torch.autograd.backward(value, gradient)
+            torch.autograd.backward(value.sum())
 
         return self.best(run) / (_CHAIN + 1)
 
     def linear(self, width: int, batch: int) -> tuple[float, float]:
         """Seconds a byte of weights: of a fully-connected layer, and of the optimizer's step on it."""
-        layer = nn.Linear(width, width, bias=False, device=self.device)
-        x = torch.randn(batch, width, device=self.device, requires_grad=True)  # (N, width)
-        optimizer = torch.optim.SGD(layer.parameters(), lr=1e-6, momentum=0.9)
+        # No module and no `torch.optim`: initial values and its imports would take longer than the measurement.
+        weight = torch.zeros(width, width, device=self.device, requires_grad=True)  # (out, in)
+        momentum = torch.zeros_like(weight)  # (out, in)
+        x = torch.randn(batch, width, device=self.device, requires_grad=True)  # (N, in)
 
         def run() -> None:
-            layer.zero_grad(set_to_none=True)
-            torch.autograd.backward(layer(x).sum())
+            weight.grad = None
+            torch.autograd.backward(nn.functional.linear(x, weight).sum())
+
+        def step() -> None:
+            assert weight.grad is not None
+            with torch.no_grad():
+                momentum.mul_(0.9).add_(weight.grad)
+                weight.add_(momentum, alpha=-1e-6)
 
         seconds = self.best(run)
-        return seconds / _bytes(width, width), self.best(optimizer.step) / _bytes(width, width)
+        return seconds / _bytes(width, width), self.best(step) / _bytes(width, width)
 
     def best(self, run: Callable[[], object]) -> float:
         """Seconds of the fastest of several tries, after one that does not count."""
-        began = time.perf_counter()
+        began = _clock()
         end = began + max(0.0, self.end - began) / self.left
         self.left -= 1
         run()
         self._wait()
         best = float("inf")
         for _ in range(_TRIES):
-            began = time.perf_counter()
+            began = _clock()
             run()
             self._wait()
-            now = time.perf_counter()
+            now = _clock()
             best = min(best, now - began)
             if now > end:
                 break
