@@ -7,6 +7,7 @@ optimizer's state, and what autograd keeps of each operation until the backward 
 
 from __future__ import annotations
 
+import functools
 import platform
 from typing import Literal
 
@@ -183,9 +184,14 @@ def _live_bytes(table: LayerTable, batch: int, copies: int, on_cpu: bool) -> int
 
 
 def _overhead_bytes(table: LayerTable, batch: int, live: int, on_cpu: bool) -> int:
-    if not on_cpu or platform.libc_ver()[0] != "glibc":
+    if not on_cpu or not _is_glibc():
         return int(_OTHER_SHARE * live) + _WORKING_BYTES
     kept = [size for row in table.rows if (size := batch * row.training_bytes) <= _MAPPED_BYTES]
     gradients = [size for row in table.rows if (size := row.trainable * _FLOAT_BYTES) <= _MAPPED_BYTES]
     holes = _HEAP_SHARE * sum(kept) + _HEAP_BLOCKS * max(kept, default=0) + _HEAP_WEIGHTS * sum(gradients)
     return int(holes) + _WORKING_BYTES
+
+
+@functools.cache
+def _is_glibc() -> bool:
+    return platform.libc_ver()[0] == "glibc"
