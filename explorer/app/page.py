@@ -56,8 +56,11 @@ class Page:
         place = self.problems.index(binding.problem)
 
         def changed(query: str, *values: Any) -> list[Any]:
+            before = self._state(query)
             try:
-                return self._answer(binding.change(self._state(query), *values))
+                after = binding.change(before, *values)
+                # Another net, or one without shortcuts, may not have the layer and unit that were chosen before.
+                return self._answer(after) if after.model == before.model else self._fitting_answer(after)
             except ExplorerError as error:
                 return self._complaint(place, sentence(error, self.language))
 
@@ -82,7 +85,7 @@ class Page:
             # Gradio reports the first tab's selection when the page is built, before any address was read.
             if not query or self._state(query).tab == name:
                 return self._complaint()
-            return self._answer(replace(self._state(query), tab=name))
+            return self._fitting_answer(replace(self._state(query), tab=name))
 
         return opened
 
@@ -94,6 +97,13 @@ class Page:
         for tab in self.tabs:
             values += tab.show(state, self.language) if tab.name == state.tab else [gr.skip() for _ in tab.outputs]
         return [*values, *["" for _ in self.problems]]
+
+    def _fitting_answer(self, state: PageState) -> list[Any]:
+        """The answer, without a layer or unit that the net does not have."""
+        try:
+            return self._answer(state)
+        except ExplorerError:
+            return self._answer(replace(state, layer="", unit=None))
 
     def _complaint(self, place: int | None = None, message: str = "") -> list[Any]:
         """Leave everything as it is, and say `message` in one of the places for problems."""
@@ -113,7 +123,7 @@ def build_page(blocks: gr.Blocks, language: str, paths: dict[str, str]) -> None:
         paths: where the page of each language is.
     """
     state = PageState(next(iter(TABS)))
-    address = widgets.address_bar()
+    address = widgets.address_bar(language)
     gr.HTML(_header(language, paths), apply_default_css=False, elem_id="header")
     link_problem = gr.HTML("", apply_default_css=False, elem_id="link-problem")
     built: list[Tab] = []

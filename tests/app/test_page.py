@@ -246,6 +246,22 @@ def test_layer_and_unit_are_part_of_the_address() -> None:
     assert opened.change(opened.binding("arch"), "resnet18").address == "?tab=field&model=resnet18"
 
 
+def test_a_layer_or_unit_that_an_option_takes_away_is_forgotten() -> None:
+    opened = Opened(query="?tab=field&model=resnet34&layer=layer1.0.add")
+    assert opened.choose(residual=False).address == "?tab=field&model=resnet34&residual=false"
+    opened = Opened(query="?tab=field&model=vgg_d&layer=features.2&unit=200,200")
+    assert opened.choose(width="0.5").address == "?tab=field&model=vgg_d&width=0.5&layer=features.2&unit=200%2C200"
+    assert opened.choose(image_size="64").address == "?tab=field&model=vgg_d&image_size=64&width=0.5"
+
+
+def test_a_tab_opens_although_its_layer_was_taken_away_in_another() -> None:
+    opened = Opened(query="?tab=architecture&model=resnet34&layer=layer1.0.add")
+    opened.choose(residual=False)
+    shown = opened.open("field")
+    assert shown.address == "?tab=field&model=resnet34&residual=false"
+    assert only_open(shown, "field")
+
+
 def test_a_photograph_is_chosen() -> None:
     opened = Opened(query="?tab=field")
     assert "picture=coffee" in opened.change(opened.binding("field-picture"), "coffee").address
