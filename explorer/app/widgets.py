@@ -215,11 +215,15 @@ def problem(message: str) -> str:
     return f'<p class="problem" role="alert">{html.escape(message)}</p>' if message else ""
 
 
-def address_bar() -> gr.HTML:
-    """Follows its value in the browser's address bar, and triggers `submit` on back and forward."""
+def address_bar(language: str) -> gr.HTML:
+    """Follows its value in the browser's address bar, and triggers `submit` on back and forward.
+
+    It also says which language the page is in, and its title there: Gradio has one for all pages.
+    """
+    title = html.escape(text("header.title", language))
     return gr.HTML(
         "",
-        html_template="<span hidden></span>",
+        html_template=f'<span hidden data-page="{language}" data-title="{title}"></span>',
         js_on_load="window.explorer.address(element, props, watch, trigger)",
         head=_OWN_HEAD,
         apply_default_css=False,

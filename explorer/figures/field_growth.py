@@ -91,7 +91,7 @@ def plot_field_growth(
             line={"color": style.REFERENCE, "dash": "dot", "width": 1.5},
             annotation={
                 "text": text("figure.field.picture", language, size=units.pixels(image_size)),
-                "font": {"color": style.REFERENCE, "size": 12},
+                "font": {"size": 12},
             },
             annotation_position="top left",
         )

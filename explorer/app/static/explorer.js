@@ -241,6 +241,9 @@
 
   /* ---------------------------------------------------------------- the address bar */
   const address = (element, props, watch, trigger) => {
+    const page = element.querySelector("[data-page]").dataset;
+    document.documentElement.lang = page.page;
+    document.title = page.title;
     const follow = () => {
       const wanted = props.value || "";
       if (wanted) {
