@@ -298,6 +298,8 @@ BAD = [
     (["app", "--port", "0"], "65535"),
     (["app", "--port", "70000"], "65535"),
     (["app", "--port", "http"], "whole number"),
+    (["app", "--port", "9" * 5000], "65535"),
+    (["receptive-field", "vgg16", "--layer", "features.2", "--unit", "9" * 5000 + ",0"], "223,223"),
     (["app", "--share"], "--share"),
 ]
 

@@ -6,6 +6,7 @@ window and a restart of the app all give the same page.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -104,8 +105,8 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
 def _unit(value: str | None, problems: list[str], language: str) -> tuple[int, int] | None:
     if value is None:
         return None
-    row, _, column = value.partition(",")
-    if row.isdecimal() and column.isdecimal():
+    if re.fullmatch(r"[0-9]{1,6},[0-9]{1,6}", value):
+        row, _, column = value.partition(",")
         return int(row), int(column)
     problems.append(text("link.unknown", language, name="unit", value=value[:40], known="12,7"))
     return None

@@ -107,7 +107,8 @@ def run_app(
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+    # Not `int` at once: it refuses to read thousands of digits.
+    if not (text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= 65535):
         raise ConfigError(f"port={text[:40]!r} is not possible: use a whole number from 1 to 65535.")
     return int(text)
 
@@ -241,7 +242,8 @@ def _unit(text: str | None, shape: tuple[int, ...]) -> tuple[int, int] | None:
     if text is None:
         return height // 2, width // 2
     row, _, column = text.partition(",")
-    if row.isdecimal() and column.isdecimal() and int(row) < height and int(column) < width:
+    readable = row.isdecimal() and column.isdecimal() and max(len(row), len(column)) <= 6
+    if readable and int(row) < height and int(column) < width:
         return int(row), int(column)
     last = f"{height - 1},{width - 1}"
     raise ConfigError(f"unit={text[:40]!r} is not possible: use ROW,COLUMN from 0,0 to {last} for this layer.")

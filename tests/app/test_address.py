@@ -105,6 +105,7 @@ BROKEN = [
     ("?model=resnet34&shortcut=A&preact=maybe", ["preact='maybe'", "true or false"], "architecture", RESNET_A),
     ("?model=resnet34&shortcut=A&head=slim", ["head='slim'", "does not apply"], "architecture", RESNET_A),
     ("?model=resnet34&shortcut=A&unit=here", ["unit", "here"], "architecture", RESNET_A),
+    (f"?model=resnet34&shortcut=A&unit={'9' * 5000},2", ["unit", "999"], "architecture", RESNET_A),
     ("?model=resnet34&shortcut=A&unit=-1,2", ["unit", "-1,2"], "architecture", RESNET_A),
     ("?model=resnet34&shortcut=A&picture=mona-lisa", ["picture", "mona-lisa"], "architecture", RESNET_A),
     ("?model=resnet34&shortcut=A&picture=own-never-there", [], "architecture", RESNET_A),
