@@ -122,7 +122,8 @@ def _widget(name: str, config: ModelConfig, language: str, visible: bool, prefix
 
 def _displayed(name: str, value: Any) -> Any:
     if name in _FREE_CHOICES:
-        return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        # All its digits: the widget's text is read again at the next choice.
+        return "" if value is None else str(value).removesuffix(".0")
     if value is None and OPTION_CHOICES[name] == (True, False):
         return False
     return value

@@ -155,6 +155,8 @@ def test_each_kind_of_widget() -> None:
     assert choose(resnet34, preact=True) == ModelConfig("resnet34", preact=True)
     assert choose(resnet34, image_size="96") == ModelConfig("resnet34", image_size=96)
     assert choose(resnet34, width="0.5") == ModelConfig("resnet34", width=0.5)
+    thirds = ModelConfig("resnet34", width=1 / 3)
+    assert choose(thirds, norm="none").width == 1 / 3
     assert choose(resnet34, width="2") == ModelConfig("resnet34", width=2.0)
     assert choose(ModelConfig("vgg_d"), head="slim", norm="batch") == ModelConfig("vgg_d", head="slim", norm="batch")
     assert choose(ModelConfig("resnet50"), groups="32", base_width="4") == ModelConfig(
