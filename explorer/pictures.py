@@ -34,6 +34,10 @@ MAX_PIXELS = 64_000_000
 MAX_BYTES = 64_000_000
 
 
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF")
+"""What is read, and no other of Pillow's formats: some of those start a program (EPS: Ghostscript)."""
+
+
 class PictureError(ExplorerError):
     """A file that is no picture, or one too large to open."""
 
@@ -77,7 +81,7 @@ def read_picture(path: str | Path) -> Pixels:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked here
-            with Image.open(file) as image:
+            with Image.open(file, formats=_FORMATS) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
                     raise _too_many_pixels(name, f"{width} × {height}")
@@ -90,7 +94,7 @@ def read_picture(path: str | Path) -> Pixels:
     except UnidentifiedImageError as error:
         message = f"{name} is no picture that can be read: use PNG, JPEG, WebP, GIF, BMP or TIFF."
         raise PictureError(message, key="picture_unreadable", name=name) from error
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+    except Exception as error:  # a damaged file makes Pillow's readers raise whatever they meet
         message = f"{name} is damaged and cannot be read as a picture."
         raise PictureError(message, key="picture_damaged", name=name) from error
 

@@ -223,6 +223,13 @@ def too_many_bytes(tmp_path: Path) -> Path:
     return file
 
 
+def a_program(tmp_path: Path) -> Path:
+    """Pillow would start Ghostscript to read it."""
+    file = tmp_path / "program.png"
+    Image.new("RGB", (10, 10), RED).save(file, format="EPS")
+    return file
+
+
 def missing(tmp_path: Path) -> Path:
     return tmp_path / "gone.png"
 
@@ -241,6 +248,7 @@ BAD: dict[Callable[[Path], Path], str] = {
     claims_50000: r"vast\.png claims .*pixels.* up to 64 million\.",
     claims_9000: r"wide\.png claims 9000 × 9000 pixels: pictures may have up to 64 million\.",
     too_many_bytes: r"heavy\.png has 65 MB: pictures may have up to 64 MB\.",
+    a_program: r"program\.png is no picture that can be read",
     missing: r"There is no file 'gone\.png'\.",
     folder: r"folder\.png",
 }
