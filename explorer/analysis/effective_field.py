@@ -182,7 +182,10 @@ class _Runner:
         if not np.isfinite(inner).all():
             raise ExplorerError(
                 f"The gradient of {self.row.path} overflows in {self.table.name}: choose an earlier layer, or a net "
-                "whose activations keep their scale (batch norm, another initialisation)."
+                "whose activations keep their scale (batch norm, another initialisation).",
+                key="overflow",
+                layer=self.row.path,
+                net=self.table.name,
             )
         full = np.zeros(self.table.input_shape[1:])
         full[top:bottom, left:right] = inner

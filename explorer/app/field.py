@@ -15,6 +15,7 @@ from explorer.app import uploads, widgets
 from explorer.app.address import DEFAULT_PICTURE, PageState, from_query, to_query
 from explorer.app.calculators import build_calculators
 from explorer.app.events import STREAMING
+from explorer.app.problems import reported
 from explorer.app.tab import Binding, Tab
 from explorer.config import ModelConfig
 from explorer.errors import ConfigError
@@ -224,7 +225,7 @@ def build_field_tab(state: PageState, language: str) -> Tab:
     def stream(query: str) -> Iterator[str]:
         yield from stream_effective(from_query(query, ("field",)), language)
 
-    request.change(stream, [request], [effective], **STREAMING)
+    request.change(reported(language)(stream), [request], [effective], **STREAMING)
     gr.Markdown(f"### {text('lesson.title', language)}")
     build_calculators(language)
     bindings = (

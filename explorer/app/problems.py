@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 import gradio as gr
@@ -25,21 +27,33 @@ def sentence(error: ExplorerError, language: str) -> str:
 
 
 def reported(language: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """Let a page function raise: what is shown stays, and the page says what was wrong."""
+    """Let a page function, or one that streams, raise: what is shown stays, and the page says what was wrong."""
 
     def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
         @functools.wraps(function)
         def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            try:
+            with _said(function.__name__, language):
                 return function(*args, **kwargs)
-            except ExplorerError as error:
-                raise gr.Error(sentence(error, language), print_exception=False) from error
-            except gr.Error:
-                raise
-            except Exception as error:
-                _log.exception("%s failed", function.__name__)
-                raise gr.Error(text("problem.unexpected", language, what=type(error).__name__)) from error
 
-        return guarded
+        @functools.wraps(function)
+        def streaming(*args: _P.args, **kwargs: _P.kwargs) -> Iterator[object]:
+            with _said(function.__name__, language):
+                yield from function(*args, **kwargs)  # type: ignore[misc]
+
+        return streaming if inspect.isgeneratorfunction(function) else guarded  # type: ignore[return-value]
 
     return decorate
+
+
+@contextmanager
+def _said(name: str, language: str) -> Iterator[None]:
+    """Turn what is raised inside into a message on the page; `name` is what failed, for the log."""
+    try:
+        yield
+    except ExplorerError as error:
+        raise gr.Error(sentence(error, language), print_exception=False) from error
+    except gr.Error:
+        raise
+    except Exception as error:
+        _log.exception("%s failed", name)
+        raise gr.Error(text("problem.unexpected", language, what=type(error).__name__)) from error

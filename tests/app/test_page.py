@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -433,6 +434,23 @@ def test_unexpected_errors_are_logged_and_said_plainly(language: str, caplog: py
 
 def test_what_works_passes_through() -> None:
     assert reported("en")(lambda value: value * 2)(21) == 42
+
+
+def test_what_streams_says_its_errors_too() -> None:
+    @reported("ko")
+    def stream() -> Iterator[int]:
+        yield 1
+        raise ConfigError("width=9 is too much.", key="too_narrow", width="9", arch="resnet34")
+
+    steps = stream()
+    assert next(steps) == 1
+    with pytest.raises(gr.Error) as caught:
+        next(steps)
+    assert "채널" in caught.value.message
+
+
+def test_every_function_of_the_page_says_its_errors(app: gr.Blocks) -> None:
+    assert [function.name for function in app.fns.values() if not hasattr(function.fn, "__wrapped__")] == []
 
 
 # ---------------------------------------------------------------- the whole app
