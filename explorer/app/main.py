@@ -21,6 +21,9 @@ from explorer.language import LANGUAGES, text
 
 DEFAULT_PORT = 7860
 MAX_UPLOAD = "30mb"
+UPLOADS_SECONDS = (60, 300)
+"""How often to look for uploaded files, and how old they grow; when the app ends, all go."""
+
 LANGUAGE_COOKIE = "explorer_language"
 
 
@@ -34,7 +37,9 @@ def build_app(language: str = "auto") -> gr.Blocks:
     if first not in LANGUAGES:
         raise UnknownNameError("language", language, [*LANGUAGES, "auto"])
     paths = {code: "./" if code == first else f"./{code}" for code in LANGUAGES}
-    with gr.Blocks(title=text("header.title", first), analytics_enabled=False, fill_width=True) as app:
+    with gr.Blocks(
+        title=text("header.title", first), analytics_enabled=False, fill_width=True, delete_cache=UPLOADS_SECONDS
+    ) as app:
         build_page(app, first, paths)
     for other in LANGUAGES:
         if other != first:

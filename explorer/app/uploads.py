@@ -1,4 +1,7 @@
-"""Pictures that people brought, kept in memory for their links: the newest few, nothing on disk."""
+"""Pictures that people brought, kept in memory for their links: the newest few.
+
+The uploaded files themselves are gone after a few minutes (`main.UPLOADS_SECONDS`).
+"""
 
 from __future__ import annotations
 
