@@ -11,6 +11,7 @@ import html
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 import pandas as pd
@@ -26,7 +27,7 @@ PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
 def _script(path: Path) -> str:
-    return f'<script src="/gradio_api/file={html.escape(path.as_posix())}"></script>'
+    return f'<script src="/gradio_api/file={html.escape(quote(path.as_posix(), safe="/:"))}"></script>'
 
 
 _OWN_HEAD = _script(STATIC / "explorer.js")

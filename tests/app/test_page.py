@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.app import calculators, field, picker, uploads
+from explorer.app import calculators, field, picker, uploads, widgets
 from explorer.app.address import PageState, from_query
 from explorer.app.main import build_app
 from explorer.app.page import TABS, Page
@@ -475,6 +475,10 @@ def test_the_page_names_nothing_outside(app: gr.Blocks) -> None:
     assert len(config) > 10_000
     assert "https://" not in config
     assert "http://" not in config
+
+
+def test_scripts_are_found_wherever_the_package_lies() -> None:
+    assert 'file=/c%23%20and%20100%25/explorer.js"' in widgets._script(Path("/c# and 100%/explorer.js"))
 
 
 def test_element_ids_are_unique_on_a_page() -> None:
