@@ -6,6 +6,7 @@ sentence.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +30,8 @@ PHOTOGRAPHS: dict[str, str] = {
     "coins": "coins.png",
 }
 """The photographs that come with scikit-image, by name; nothing is fetched."""
+
+_READING = threading.Lock()
 
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 64_000_000
@@ -81,7 +84,8 @@ def read_picture(path: str | Path) -> Pixels:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked here
-            with Image.open(file, formats=_FORMATS) as image:
+            # One at a time: a picture of 64 million pixels takes a gigabyte while it is converted.
+            with _READING, Image.open(file, formats=_FORMATS) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
                     raise _too_many_pixels(name, f"{width} × {height}")
@@ -107,7 +111,7 @@ def _too_many_pixels(name: str, claimed: str) -> PictureError:
 
 def _as_rgb(image: Image.Image) -> Pixels:
     if image.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
-        values = np.asarray(image, dtype=np.float64)
+        values = np.asarray(image, dtype=np.float32)
         largest = 65535.0 if image.mode != "F" or values.max(initial=0) > 255 else 255.0
         grey = np.clip(values / largest * 255, 0, 255).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)

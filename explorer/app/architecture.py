@@ -49,7 +49,9 @@ def headline(table: LayerTable, language: str) -> str:
 def heading(config: ModelConfig, language: str) -> str:
     """The chosen net's name, depth and source."""
     entry = config.entry
-    title = entry.title + "".join(f" · {name}={value}" for name, value in config.overrides().items())
+    title = entry.title + "".join(
+        f" · {text(f'option.{name}', language)}: {value}" for name, value in config.overrides().items()
+    )
     depth = text("architecture.depth", language, count=entry.weight_layers)
     return f"### {title}\n{depth} · {entry.source}"
 

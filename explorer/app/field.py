@@ -15,10 +15,10 @@ from explorer.app import uploads, widgets
 from explorer.app.address import DEFAULT_PICTURE, PageState, from_query, to_query
 from explorer.app.calculators import build_calculators
 from explorer.app.events import STREAMING
-from explorer.app.problems import reported
+from explorer.app.problems import reported, sentence
 from explorer.app.tab import Binding, Tab
 from explorer.config import ModelConfig
-from explorer.errors import ConfigError
+from explorer.errors import ConfigError, ExplorerError
 from explorer.figures.field_picture import (
     describe_effective,
     describe_field_on_picture,
@@ -31,8 +31,14 @@ from explorer.pictures import PHOTOGRAPHS, Pixels, photograph, read_picture, squ
 from explorer.results import EffectiveField, LayerRow, ReceptiveField
 
 _OPS = {"conv", "pool", "add", "concat"}
-_MOST_SIDE = 512
-"""Pictures are shown with at most so many pixels a side; the boxes are the net's own."""
+_MOST_SHOWN_PX = 1024
+"""Pictures are shown with at most so many pixels a side."""
+
+_MOST_KEPT_PX = 512
+"""Pictures that people brought are kept with at most so many."""
+
+_MOST_BYTES = 3e9
+"""Weights and activations of one picture that the effective field may take."""
 
 
 def layers(config: ModelConfig) -> list[LayerRow]:
@@ -60,6 +66,9 @@ def chosen(state: PageState) -> tuple[LayerRow, ReceptiveField, tuple[int, int]]
     Raises:
         ExplorerError: the net has no such layer or unit.
     """
+    if state.model.image_size > _MOST_SHOWN_PX:
+        message = f"image_size={state.model.image_size} is too large to be shown: use up to {_MOST_SHOWN_PX} px here."
+        raise ConfigError(message, key="too_large_to_show", size=state.model.image_size, most=_MOST_SHOWN_PX)
     row = layer_table(state.model).row(state.layer or default_layer(state.model))
     if len(row.output_shape) != 3 or row.receptive_field is None:
         message = f"layer={row.path!r} of {state.model.arch} has no positions: choose a convolution or pooling."
@@ -101,7 +110,10 @@ def box_chart(state: PageState, language: str) -> str:
     boxes = {"largest": field.region(unit, side), "smallest": smallest_region(field, unit, side)}
     data = pd.DataFrame(
         [
-            {"path": name, **dict(zip(("top", "left", "bottom", "right"), box, strict=True))}
+            {
+                "path": text(f"figure.path.{name}", language),
+                **dict(zip(("top", "left", "bottom", "right"), box, strict=True)),
+            }
             for name, box in boxes.items()
             if box
         ]
@@ -130,8 +142,19 @@ def effective_chart(state: PageState, effective: EffectiveField, language: str) 
 
 
 def stream_effective(state: PageState, language: str) -> Iterator[str]:
-    """The effective field, coarse first."""
+    """The effective field, coarse first.
+
+    Raises:
+        ConfigError: it would take more memory than a page may ask for.
+    """
     row, _, unit = chosen(state)
+    totals = layer_table(state.model).totals
+    if totals.parameter_bytes + totals.kept_bytes > _MOST_BYTES:
+        raise ConfigError(
+            f"{state.model.label()} is too large for an effective field here: use a narrower net or a smaller picture.",
+            key="too_large_to_run",
+            net=state.model.label(),
+        )
     for effective in effective_receptive_field_steps(state.model, row.path, unit=unit, seed=state.model.seed):
         yield effective_chart(state, effective, language)
 
@@ -174,13 +197,17 @@ def choose_picture(state: PageState, name: str) -> PageState:
 
 
 def choose_unit(state: PageState, click: str) -> PageState:
-    """The unit that looks at a clicked pixel, `x,y`."""
-    x, _, y = (click or "").partition(",")
-    row, field, _ = chosen(state)
+    """The unit that looks at a clicked pixel, `x,y`, or the neighbour that an arrow key asks for, `+across,down`."""
+    x, _, y = (click or "").removeprefix("+").partition(",")
+    row, field, unit = chosen(state)
     try:
+        if (click or "").startswith("+"):
+            _, height, width = row.output_shape
+            down, across = unit[0] + int(y), unit[1] + int(x)
+            return replace(state, unit=(min(max(down, 0), height - 1), min(max(across, 0), width - 1)))
         return replace(state, unit=unit_at(row, field, float(x), float(y)))
     except (ValueError, OverflowError) as error:
-        raise ConfigError(f"click={click!r} is no place in the picture.") from error
+        raise ConfigError(f"click={click!r} is no place in the picture.", key="no_place") from error
 
 
 def bring_picture(state: PageState, path: str | None) -> PageState:
@@ -188,7 +215,7 @@ def bring_picture(state: PageState, path: str | None) -> PageState:
     if not path:
         raise ConfigError("No picture was chosen.", key="no_picture")
     picture = read_picture(path)
-    side = min(_MOST_SIDE, min(picture.shape[:2]))
+    side = min(_MOST_KEPT_PX, min(picture.shape[:2]))
     return replace(state, picture=uploads.keep(square(picture, side)))
 
 
@@ -220,12 +247,19 @@ def build_field_tab(state: PageState, language: str) -> Tab:
     request = gr.HTML("", elem_id="field-request", elem_classes="unseen")
     with gr.Row(elem_id="field-pictures"):
         box = widgets.chart(elem_id="field-box", height=520)
-        effective = widgets.chart(elem_id="field-effective", height=520)
+        with gr.Column(min_width=0):
+            effective = widgets.chart(elem_id="field-effective", height=520)
+            failure = gr.HTML("", apply_default_css=False, elem_id="field-failure")
 
-    def stream(query: str) -> Iterator[str]:
-        yield from stream_effective(from_query(query, ("field",)), language)
+    def stream(query: str) -> Iterator[tuple[str, str]]:
+        try:
+            for card in stream_effective(from_query(query, ("field",)), language):
+                yield card, ""
+        except ExplorerError as error:
+            # What was drawn belongs to another unit.
+            yield "", widgets.problem(sentence(error, language))
 
-    request.change(reported(language)(stream), [request], [effective], **STREAMING)
+    request.change(reported(language)(stream), [request], [effective, failure], **STREAMING)
     gr.Markdown(f"### {text('lesson.title', language)}")
     build_calculators(language)
     bindings = (

@@ -20,7 +20,7 @@ from explorer.errors import ConfigError, UnknownNameError
 from explorer.language import LANGUAGES, text
 
 DEFAULT_PORT = 7860
-MAX_UPLOAD = "30mb"
+MAX_UPLOAD = "70mb"
 UPLOADS_SECONDS = (60, 300)
 """How often to look for uploaded files, and how old they grow; when the app ends, all go."""
 
@@ -61,7 +61,7 @@ class LanguageRedirect:
             preferred = chosen or headers.get("accept-language", "").split(",")[0].split("-")[0].strip().lower()
             if preferred == "ko":
                 query = scope["query_string"].decode("latin-1")
-                await RedirectResponse("/ko" + (f"?{query}" if query else ""), 307)(scope, receive, send)
+                await RedirectResponse("./ko" + (f"?{query}" if query else ""), 307)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 

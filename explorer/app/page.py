@@ -74,7 +74,11 @@ class Page:
         except ExplorerError as error:
             # A layer or unit that the net does not have: show the rest.
             state = replace(state, layer="", unit=None, problems=(*state.problems, sentence(error, self.language)))
-            answer = self._answer(state)
+            try:
+                answer = self._answer(state)
+            except ExplorerError:  # not that: the tab cannot show this net at all
+                state = replace(state, tab=next(iter(TABS)))
+                answer = self._answer(state)
         answer[-len(self.problems)] = widgets.problem(" ".join(state.problems))
         return [*answer, gr.Tabs(selected=state.tab)]
 
@@ -85,7 +89,10 @@ class Page:
             # Gradio reports the first tab's selection when the page is built, before any address was read.
             if not query or self._state(query).tab == name:
                 return self._complaint()
-            return self._fitting_answer(replace(self._state(query), tab=name))
+            try:
+                return self._fitting_answer(replace(self._state(query), tab=name))
+            except ExplorerError as error:
+                return self._complaint(0, sentence(error, self.language))
 
         return opened
 

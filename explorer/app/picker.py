@@ -11,7 +11,7 @@ from explorer.app.address import PageState
 from explorer.app.tab import Binding
 from explorer.catalog import OPTION_CHOICES, Entry, applicable_options, entries, find_entry
 from explorer.config import OPTION_NAMES, ModelConfig
-from explorer.errors import ConfigError, ExplorerError
+from explorer.errors import ExplorerError, UnknownNameError
 from explorer.language import text
 
 _SIZES = ("32", "64", "96", "128", "160", "192", "224", "227", "256", "299", "384", "512")
@@ -143,7 +143,7 @@ def of_group(group: str, current: ModelConfig) -> ModelConfig:
     """The net of `group` that is most like the current one: of the same depth, or its first."""
     listed = _of_group(group)
     if not listed:
-        raise ConfigError(f"There is no group of nets of the name {group[:40]!r}.")
+        raise UnknownNameError("group of nets", group, groups())
     alike = [entry for entry in listed if entry.weight_layers == current.entry.weight_layers]
     return of_arch((alike or listed)[0].name, current)
 

@@ -27,7 +27,7 @@ PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
 def _script(path: Path) -> str:
-    return f'<script src="/gradio_api/file={html.escape(quote(path.as_posix(), safe="/:"))}"></script>'
+    return f'<script src="./gradio_api/file={html.escape(quote(path.as_posix(), safe="/:"))}"></script>'
 
 
 _OWN_HEAD = _script(STATIC / "explorer.js")
@@ -55,10 +55,18 @@ def chart_value(figure: go.Figure, caption: str, data: pd.DataFrame | None, name
         "table": None,
     }
     if data is not None:
-        records = json.loads(data.to_json(orient="split"))
+        records = json.loads(_translated(data, language).to_json(orient="split"))
         titles = [text(f"column.{column}", language) for column in records["columns"]]
         card["table"] = {"titles": titles, "rows": records["data"]}
     return json.dumps(card, ensure_ascii=False, separators=(",", ":"))
+
+
+def _translated(data: pd.DataFrame, language: str) -> pd.DataFrame:
+    """Data keys in cells become words: operations, and the quantities of a comparison."""
+    words = {name: data[name].map(lambda key: operation_name(key, language)) for name in ("op",) if name in data}
+    if "quantity" in data:
+        words["quantity"] = data["quantity"].map(lambda key: text(f"quantity.{key}", language))
+    return data.assign(**words)
 
 
 def chart(value: str | None = None, *, elem_id: str, height: int = 320) -> gr.HTML:

@@ -23,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Understand why convolutional nets got deep: VGG and ResNet by layer, by receptive field, by training.",
+    help="Understand why convolutional nets got deep: VGG and ResNet by layer, by cost, by receptive field.",
 )
 
 

@@ -112,7 +112,7 @@ def plot_field_on_picture(
         showlegend=True,
         # The same room below both pictures, with and without the scale: they stay the same size.
         margin={"t": 40, "b": 110},
-        meta={"square": 150},
+        meta={"square": 150, "keys": effective is None},
     )
     return figure
 

@@ -116,6 +116,17 @@
           window.explorer.clicked = point.x + "," + point.y;
           trigger("select");
         });
+        if (layout.meta && layout.meta.keys) { // a picture of units: arrows step from one to the next
+          plot.tabIndex = 0;
+          plot.setAttribute("role", "application");
+          plot.addEventListener("keydown", (event) => {
+            const step = { ArrowLeft: "-1,0", ArrowRight: "1,0", ArrowUp: "0,-1", ArrowDown: "0,1" }[event.key];
+            if (!step) return;
+            event.preventDefault();
+            window.explorer.clicked = "+" + step;
+            trigger("select");
+          });
+        }
       }
       window.explorer.drawn += 1;
     };
@@ -192,6 +203,8 @@
         });
       }
       if (data.total && !needle) lines.push(el("tr", { class: "total" }, ...cells(data.total)));
+      const focused = document.activeElement;
+      const place = table.contains(focused) && (focused.getAttribute("aria-label") || focused.dataset.column);
       body.replaceChildren(...lines);
       const found = needle ? data.rows.filter(matches).length : data.rows.length;
       status.textContent = data.words.count.replace("{count}", found);
@@ -204,7 +217,7 @@
         const arrow = { none: "", ascending: " ↑", descending: " ↓" }[sorting];
         return el("th", { scope: "col", class: column.align, "aria-sort": sorting, title: column.hint },
           el("button", {
-            type: "button", text: column.title + arrow,
+            type: "button", text: column.title + arrow, "data-column": "column " + index,
             onclick: () => {
               if (!order || order.column !== index) order = { column: index, down: column.align === "number" };
               else if (order.down === (column.align === "number")) order = { column: index, down: !order.down };
@@ -212,6 +225,11 @@
               render();
             } }));
       }));
+      if (place) { // the button that was pressed was drawn anew
+        const again = [...table.querySelectorAll("button")].find(
+          (button) => button.getAttribute("aria-label") === place || button.dataset.column === place);
+        if (again) again.focus();
+      }
     };
     const plainRows = () => data.rows.map((row) => row.cells.map(raw));
     const titles = () => data.columns.map((column) => column.title);
@@ -284,7 +302,7 @@
       button.textContent = button.dataset.done;
       setTimeout(() => (button.textContent = before), 1500);
     };
-    if (navigator.clipboard) navigator.clipboard.writeText(source.textContent).then(done);
+    if (navigator.clipboard) navigator.clipboard.writeText(source.textContent).then(done, () => getSelection().selectAllChildren(source));
     else { // plain http beyond localhost: no clipboard there, so select the text instead
       getSelection().selectAllChildren(source);
     }
