@@ -159,7 +159,8 @@ class Visitor:
         self.page.on("crash", lambda _: self.complaints.append("the page crashed"))
 
     def _console(self, kind: str, words: str) -> None:
-        if kind == "error":
+        # A stream that is cut off because the page is left or loaded anew is no fault of the page.
+        if kind == "error" and "AbortError: signal is aborted" not in words:
             self.complaints.append(f"console: {words}")
 
     def _request(self, request: Request) -> None:
