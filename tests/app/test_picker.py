@@ -13,7 +13,7 @@ from explorer.app import picker
 from explorer.app.address import PageState
 from explorer.catalog import entries, list_models
 from explorer.config import OPTION_NAMES, ModelConfig
-from explorer.errors import ConfigError, ExplorerError, UnknownNameError
+from explorer.errors import ExplorerError, UnknownNameError
 
 ORDER = (*picker._ORDER, *picker._FOLDED)
 REASONABLE = [name for name in list_models() if not name.endswith(("1001", "1202"))]
@@ -62,7 +62,7 @@ def test_a_group_without_that_depth_gives_its_first_net() -> None:
 
 
 def test_an_unknown_group_is_refused() -> None:
-    with pytest.raises(ConfigError, match="There is no group of nets of the name 'Transformers'"):
+    with pytest.raises(UnknownNameError, match="Unknown group of nets 'Transformers'"):
         picker.of_group("Transformers", ModelConfig("vgg_a"))
 
 

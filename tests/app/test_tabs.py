@@ -176,7 +176,7 @@ def test_exact_figures_are_on_hover() -> None:
 
 def test_the_heading_says_what_was_changed() -> None:
     assert architecture.heading(ModelConfig("resnet34"), "en").startswith("### ResNet-34\n34 weight layers · He et al.")
-    assert "ResNet-34 · shortcut=A" in architecture.heading(ModelConfig("resnet34", shortcut="A"), "en")
+    assert "ResNet-34 · Shortcut: A" in architecture.heading(ModelConfig("resnet34", shortcut="A"), "en")
 
 
 def test_the_python_shown_rebuilds_the_net() -> None:
