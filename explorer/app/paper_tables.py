@@ -48,7 +48,7 @@ def vgg_table(language: str) -> str:
 def _table(kind: str, head: str, lines: list[str]) -> str:
     body = "".join(lines)
     return (
-        f'<div class="scroll"><table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div class="scroll whole"><table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 
