@@ -20,6 +20,7 @@ from explorer.app import picker, widgets
 from explorer.app.address import PageState
 from explorer.app.paper_tables import shortcut_table, vgg_table
 from explorer.app.tab import Binding, Tab
+from explorer.catalog import OPTION_CHOICES
 from explorer.config import ModelConfig
 from explorer.figures import style
 from explorer.figures.comparison import (
@@ -88,6 +89,8 @@ def _cell(name: str, value: Any, kind: str, language: str) -> str:
     if kind == "option":
         if isinstance(value, bool):
             return text("word.yes" if value else "word.no", language)
+        if name in OPTION_CHOICES:
+            return html.escape(text(f"choice.{name}.{value}", language))
         return html.escape(f"{value:g}" if isinstance(value, float) else str(value))
     if isinstance(value, str):
         return html.escape(value)
@@ -107,7 +110,7 @@ def _published_rows(a: ModelConfig, b: ModelConfig, language: str) -> list[str]:
         found = [
             [f for f in side if (f.dataset, f.protocol, f.quantity) == (dataset, protocol, quantity)] for side in sides
         ]
-        cells = "".join(f"<td>{', '.join(f.text for f in side) or '–'}</td>" for side in found)
+        cells = "".join(f"<td>{', '.join(dict.fromkeys(f.text for f in side)) or '–'}</td>" for side in found)
         source = html.escape("; ".join(sorted({f.source for side in found for f in side})))
         test = html.escape(" · ".join(word for word in (dataset, protocol) if word))
         label = f"{text(f'quantity.{quantity}', language)}<small>{test}</small>"

@@ -23,6 +23,7 @@ from explorer.figures.field_picture import (
     describe_effective,
     describe_field_on_picture,
     effective_profile,
+    grey,
     plot_field_on_picture,
     smallest_region,
 )
@@ -141,6 +142,13 @@ def effective_chart(state: PageState, effective: EffectiveField, language: str) 
     return widgets.chart_value(figure, caption, effective_profile(effective), "effective_field", language)
 
 
+def computing_chart(state: PageState, language: str) -> str:
+    """What stands there until the first pictures are through: the unit's boxes over the picture in grey."""
+    _, field, unit = chosen(state)
+    figure = plot_field_on_picture(grey(picture_of(state)), field, unit, language=language)
+    return widgets.chart_value(figure, text("field.computing", language), None, "effective_field", language)
+
+
 def stream_effective(state: PageState, language: str) -> Iterator[str]:
     """The effective field, coarse first.
 
@@ -155,6 +163,7 @@ def stream_effective(state: PageState, language: str) -> Iterator[str]:
             key="too_large_to_run",
             net=state.model.label(),
         )
+    yield computing_chart(state, language)
     for effective in effective_receptive_field_steps(state.model, row.path, unit=unit, seed=state.model.seed):
         yield effective_chart(state, effective, language)
 

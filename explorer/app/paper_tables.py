@@ -47,9 +47,8 @@ def vgg_table(language: str) -> str:
 
 def _table(kind: str, head: str, lines: list[str]) -> str:
     body = "".join(lines)
-    return (
-        f'<div class="scroll whole"><table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
+    table = f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="scroll whole">{table}</div>'
 
 
 def _cells(cells: list[str], kind: str = "") -> str:

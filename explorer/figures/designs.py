@@ -70,7 +70,7 @@ def plot_design(designs: DesignComparison | pd.DataFrame, language: str = "en") 
                 },
             }
         )
-    figure.update_layout(margin={"l": 8, "r": 8, "t": 16, "b": 60})
+    figure.update_layout(margin={"l": 8, "r": 8, "t": 16, "b": 60}, meta={"panels": len(_MEASURES)})
     return figure
 
 

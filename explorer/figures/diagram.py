@@ -110,7 +110,7 @@ def plot_diagram(net: LayerTable | pd.DataFrame, arcs: tuple[Arc, ...] = (), lan
             )
     first_label = True
     for stage, part in data[data["stage"] != ""].groupby("stage", sort=False):
-        if len(part) * 14 > len(data):  # else the name would not fit under its slabs
+        if len(part) * 28 > len(data):  # else the name would not fit under its slabs
             figure.add_annotation(
                 x=(part["x"].min() + part["x"].max()) / 2,
                 y=-top - 0.4,

@@ -29,7 +29,8 @@ def _source(picture: npt.NDArray[np.uint8]) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _grey(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def grey(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A picture without its colours, (H, W, 3): the ground for a map."""
     return np.repeat(np.asarray(Image.fromarray(picture).convert("L"))[:, :, None], 3, axis=2)
 
 
@@ -52,7 +53,7 @@ def plot_field_on_picture(
     """
     side = picture.shape[0]
     figure = style.figure(520)
-    shown = picture if effective is None else _grey(picture)
+    shown = picture if effective is None else grey(picture)
     # The plotted image answers clicks pixel by pixel.
     figure.add_image(source=_source(shown), zsmooth="fast", hovertemplate="x %{x} px, y %{y} px<extra></extra>")
     if effective is not None:

@@ -104,6 +104,15 @@
       if (square && host.offsetWidth) layout.height = Math.min(layout.height, host.offsetWidth - 70 + square);
       else layout.height = (layout.height || 320) + (narrow ? 14 * Math.min(6, card.figure.data.length) : 0);
       if (narrow) layout.font = { ...layout.font, size: 11 };
+      if (narrow && layout.meta && layout.meta.panels) { // small charts side by side: two rows of them
+        for (let index = 0; index < layout.meta.panels; index += 1) {
+          const key = index ? index + 1 : "";
+          const left = (index % 2) / 2, low = index < 2 ? 0.62 : 0;
+          layout["xaxis" + key] = { ...layout["xaxis" + key], domain: [left + 0.03, left + 0.47] };
+          layout["yaxis" + key] = { ...layout["yaxis" + key], domain: [low, low + 0.36] };
+        }
+        layout.height *= 1.8;
+      }
       plot.style.height = layout.height + "px";
       plot.setAttribute("role", "img");
       plot.setAttribute("aria-label", card.caption || card.name);
@@ -275,6 +284,11 @@
     };
     watch("value", follow);
     follow();
+    for (const place of document.querySelectorAll('[id$="problem"]'))
+      new MutationObserver(() => {
+        const said = place.querySelector(".problem");
+        if (said) said.scrollIntoView({ block: "nearest" }); // on a phone it may be below the screen
+      }).observe(place, { childList: true, subtree: true });
     window.addEventListener("popstate", () => {
       props.value = location.search;
       trigger("submit");
@@ -291,6 +305,29 @@
     const link = event.target.closest("a[data-language]");
     if (link) document.cookie = "explorer_language=" + link.lang + "; path=/; max-age=31536000; samesite=lax";
   });
+
+  /* ---------------------------------------------------------------- menus that take any value */
+  // Gradio's menu takes the first option that holds the typed text when Enter is pressed: 5 would become 256. Unless an
+  // option was gone to with the arrows, Enter takes what was typed.
+  let chosenByArrow = false;
+  const isMenu = (node) => node instanceof HTMLInputElement && node.getAttribute("role") === "combobox";
+  document.addEventListener("focusin", (event) => {
+    if (!isMenu(event.target)) return;
+    chosenByArrow = false;
+    event.target.select();
+    // Gradio leaves the list of another menu open after a typed value.
+    for (const list of document.querySelectorAll("ul.option-list"))
+      list.style.display = list.id === event.target.getAttribute("aria-controls") ? "" : "none";
+  });
+  document.addEventListener("keydown", (event) => {
+    if (!isMenu(event.target)) return;
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") chosenByArrow = true;
+    else if (event.key === "Enter" && !chosenByArrow) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      event.target.blur();
+    } else if (event.key.length === 1 || event.key === "Backspace") chosenByArrow = false;
+  }, true);
 
   /* ---------------------------------------------------------------- copy buttons */
   document.addEventListener("click", (event) => {
