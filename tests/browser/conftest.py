@@ -142,12 +142,14 @@ class Visitor:
         url: the app's address.
         complaints: what went wrong on the page so far.
         asked: what the page asked the app for and has no answer to yet.
+        streams: what the app is still computing for the page, coarse to fine.
     """
 
     page: Page
     url: str
     complaints: list[str] = field(default_factory=list)
     asked: list[Request] = field(default_factory=list)
+    streams: list[Request] = field(default_factory=list)
 
     def watch(self) -> None:
         self.page.on("console", lambda message: self._console(message.type, message.text))
@@ -159,8 +161,7 @@ class Visitor:
         self.page.on("crash", lambda _: self.complaints.append("the page crashed"))
 
     def _console(self, kind: str, words: str) -> None:
-        # A stream that is cut off because the page is left or loaded anew is no fault of the page.
-        if kind == "error" and "AbortError: signal is aborted" not in words:
+        if kind == "error":
             self.complaints.append(f"console: {words}")
 
     def _request(self, request: Request) -> None:
@@ -169,10 +170,13 @@ class Visitor:
             self.complaints.append(f"asked outside: {request.url[:200]}")
         if parts.path.endswith("/run/predict"):
             self.asked.append(request)
+        if parts.path.endswith(("/queue/join", "/queue/data")):
+            self.streams.append(request)
 
     def _done(self, request: Request) -> None:
-        if request in self.asked:
-            self.asked.remove(request)
+        for waiting in (self.asked, self.streams):
+            if request in waiting:
+                waiting.remove(request)
 
     def _response(self, status: int, url: str) -> None:
         if status >= 400:
@@ -191,14 +195,20 @@ class Visitor:
         )
         self.quiet()
 
-    def quiet(self) -> None:
-        """Wait until every question to the app is answered and shown."""
-        end = time.monotonic() + TIMEOUT_MS / 1000
+    def quiet(self, streams: bool = False) -> None:
+        """Wait until every question to the app is answered and shown, and with `streams` the long ones, too."""
+        end = time.monotonic() + TIMEOUT_MS / 1000 * (2 if streams else 1)
         self.next_frame()
-        while self.asked:
-            assert time.monotonic() < end, f"still without an answer: {self.asked}"
+        while self.asked or (streams and self.streams):
+            assert time.monotonic() < end, f"still without an answer: {self.asked + self.streams}"
             self.next_frame()
         self.next_frame()
+
+    def reload(self) -> None:
+        """Load the page anew. What still streamed in would be cut off, and Gradio would complain of it."""
+        self.quiet(streams=True)
+        self.page.reload()
+        self.settled()
 
     def next_frame(self) -> None:
         self.page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20)))")

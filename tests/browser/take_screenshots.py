@@ -43,11 +43,7 @@ def test_receptive_field(visit: Visit) -> None:
     visitor = visit("/?tab=field&model=resnet34&layer=layer2.3.add&unit=12,16", viewport=DESK)
     visitor.drawn("field-box")
     visitor.drawn("field-effective")
-    # The finest picture is there when no more samples come in.
-    caption, before = visitor.find("#field-effective figcaption"), ""
-    while caption.inner_text() != before:
-        before = caption.inner_text()
-        visitor.page.wait_for_timeout(1500)
+    visitor.quiet(streams=True)  # the finest picture
     take(visitor, "receptive_field")
 
 

@@ -259,6 +259,7 @@ def test_the_page_in_korean(visit: Visit) -> None:
         )
         sentences = [words for words in english if re.search(r"(?:[a-z]{2,} ){4,}[a-z]{2,}", words)]
         assert sentences == [], tab
+    visitor.quiet(streams=True)  # so that leaving the page cuts nothing off
     visitor.find("#header nav a[lang=en]").click()
     expect(visitor.find("#tab-sources-button")).to_have_text("Sources")
     visitor.settled()

@@ -46,8 +46,7 @@ def test_back_forward_and_reload(visit: Visit) -> None:
     expect(title).to_have_text("VGG A")
     expect(visitor.find("#arch input")).to_have_value("VGG A")
 
-    visitor.page.reload()
-    visitor.settled()
+    visitor.reload()
     expect(title).to_have_text("VGG A")
     assert visitor.query == "?tab=architecture&model=vgg_a"
 

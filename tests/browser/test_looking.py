@@ -43,8 +43,7 @@ def test_a_click_in_the_picture_moves_the_box(visit: Visit) -> None:
     assert abs(column - 40) <= 1
     assert box(visitor) == [row - 2, row + 2, column - 2, column + 2]
     assert visitor.words("#field-unit") == f"Unit ({row}, {column}) of the 224 × 224 map of features.2"
-    visitor.page.reload()
-    visitor.settled()
+    visitor.reload()
     assert box(visitor) == [row - 2, row + 2, column - 2, column + 2]
 
 
@@ -125,8 +124,7 @@ def test_a_picture_of_ones_own(visit: Visit, tmp_path: Path) -> None:
     assert picture.getpixel((4, 28))[1] > 200  # white below
     expect(visitor.find("#field-picture input")).to_have_value("your picture")
     # The link keeps it, and another can be chosen after it.
-    visitor.page.reload()
-    visitor.settled()
+    visitor.reload()
     visitor.drawn("field-box")
     assert shown_picture(visitor).getpixel((4, 4))[1] < 60
     visitor.choose("field-picture", "Cat")
