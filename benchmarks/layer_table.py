@@ -1,9 +1,11 @@
 """A net and its layer table with receptive fields, against torchvision's net and torchinfo's summary of it.
 
-Run `python -m benchmarks.layer_table`. Each figure comes from a fresh process, ours and the peer's by turns. Imports
-are done before the clock starts and our caches are cleared before each run. Reported are the first call in the
-process and later ones, and by how much the first call raised the process's memory at its peak: with the pages of
-library code that a first call touches, and without them (a net of six layers goes first).
+Each figure comes from a fresh process, ours and the peer's by turns. Imports are done before the clock starts and our
+caches are cleared before each run. Reported are the first call in the process and later ones, and by how much the
+first call raised the process's memory at its peak: with the pages of library code that a first call touches, and
+without them (a net of six layers goes first).
+
+    python -m benchmarks.layer_table [vgg19] [resnet152]
 """
 
 from __future__ import annotations
@@ -107,6 +109,7 @@ def measured(side: str, name: str, runs: int, warm: bool = False) -> dict[str, f
 def main() -> None:
     """Measure all nets and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("nets", nargs="*", default=list(NETS), metavar="NET", help=" or ".join(NETS))
     parser.add_argument("--child", nargs=2, metavar=("SIDE", "NET"), help=argparse.SUPPRESS)
     parser.add_argument("--warm", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--runs", type=int, default=7, help="calls in each process after the first one")
@@ -116,7 +119,8 @@ def main() -> None:
         child(*options.child, options.runs, options.warm)
         return
     print("| net | figure | ours | torchvision + torchinfo | ratio | goal |\n|---|---|---|---|---|---|")
-    for name, (goal_speed, goal_memory) in NETS.items():
+    for name in options.nets:
+        goal_speed, goal_memory = NETS[name]
         sides: dict[str, list[dict[str, float]]] = {"ours": [], "peer": []}
         for _ in range(options.rounds):
             for side, rounds in sides.items():

@@ -270,8 +270,8 @@ def test_what_differs_is_marked_and_the_rest_is_not() -> None:
     assert lines["MACs"][0] is False
     assert lines["field on the smallest path"][0] is True
     assert lines["Shortcuts"] == (True, ["no", "yes", ""])
-    assert lines["Shortcut"] == (True, ["–", "A", ""])
-    assert lines["Normalisation"] == (False, ["batch", "batch", ""])
+    assert lines["Shortcut"] == (True, ["–", "A · zero padding", ""])
+    assert lines["Normalisation"] == (False, ["Batch norm", "Batch norm", ""])
     lines = lines_of(compare.totals_table(ModelConfig("vgg_d"), ModelConfig("resnet34"), "en"))
     # 21 797 672 / 138 357 544 = 0.1575
     assert lines["parameters"] == (True, ["138.4 M", "21.8 M", "× 0.158"])
@@ -489,7 +489,15 @@ def test_layers_and_units_that_the_net_does_not_have(layer: str, unit: tuple[int
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_the_effective_field_streams_from_coarse_to_fine(language: str) -> None:
     state = PageState("field", ModelConfig("resnet20"), layer="layer2.0.conv1")
-    cards = [check_card(value, language) for value in field.stream_effective(state, language)]
+    first, *rest = field.stream_effective(state, language)
+    assert (
+        json.loads(first)["caption"]
+        == {
+            "en": "Computing how much each pixel matters …",
+            "ko": "각 픽셀의 중요도를 계산하고 있습니다 …",
+        }[language]
+    )
+    cards = [check_card(value, language) for value in rest]
     assert len(cards) >= 2
     samples = [re.search(r"(\d+) pictures of noise|이미지 (\d+)장", card["caption"]) for card in cards]
     counts = [int(next(filter(None, found.groups()))) for found in samples if found]
