@@ -248,7 +248,7 @@ class Visitor:
         box = self.find(f"#{menu} input")
         box.click()
         box.fill(value)
-        box.press("Tab")  # Enter would take the first option that contains what was typed
+        box.press("Tab")  # leaving the box takes what was typed, as Enter does
         self.quiet()
 
     def pick(self, option: str, label: str) -> None:
