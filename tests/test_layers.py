@@ -22,9 +22,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
     frozenset({"language", "layouts", "paths", "pictures", "units", "writers"}),
     frozenset({"catalog"}),
-    frozenset({"config"}),
-    frozenset({"options", "results"}),
-    frozenset({"cost_results"}),
+    frozenset({"config", "recipes"}),
+    frozenset({"options", "results", "train_config"}),
+    frozenset({"cost_results", "run_results"}),
     frozenset({"models", "papers"}),
     frozenset({"analysis", "training"}),
     frozenset({"tables", "figures"}),
@@ -47,11 +47,21 @@ ONLY_IN = {
     "typer": {"cli"},
     "rich": {"cli"},
     "sqlite3": {"training"},
-    "PIL": {"pictures", "figures", "app"},
-    "skimage": {"pictures"},
+    "PIL": {"pictures", "figures", "app", "training"},
+    "skimage": {"pictures", "training"},
+    "sklearn": {"training"},
+    "lightning_fabric": {"training"},
+    "safetensors": {"models", "training"},
+    "torchmetrics": {"training"},
+    "psutil": {"training", "jobs"},
 }
 # The distribution that a module comes in, where the names differ.
-DISTRIBUTIONS = {"PIL": "pillow", "skimage": "scikit-image"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "lightning_fabric": "lightning-fabric",
+}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -1,0 +1,1 @@
+"""Training in worker processes, one at a time for each device."""
