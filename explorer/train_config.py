@@ -203,7 +203,8 @@ class TrainConfig:
         for name in fields:
             if name not in known:
                 raise UnknownNameError("training option", name, known)
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        values: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in fields.items()}
+        return cls(**values)
 
 
 TRAIN_OPTIONS: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(TrainConfig))
