@@ -44,6 +44,14 @@ class TraceError(ExplorerError):
     """A module whose computation cannot be read as a graph."""
 
 
+class TrainingError(ExplorerError):
+    """Training that cannot go on: a loss that is not finite, or not enough memory."""
+
+
+class CheckpointError(ExplorerError):
+    """A file of weights that cannot be written or read."""
+
+
 def nearest_names(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
     """The `count` known names that are spelled most like `name`, the nearest first.
 

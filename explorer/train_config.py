@@ -81,7 +81,8 @@ class TrainConfig:
         warmup_error: a share.
         warmup_share: share of a one-cycle run in which the learning rate rises.
         flip: mirror half of the pictures.
-        crop_padding: pixels of zeros around a picture before a random crop of its own size.
+        crop_padding: pixels of the mean colour around a picture of 32 (in proportion for other sizes) before a random
+            crop of its own size.
         scale_jitter: the short side S is drawn from these two, for a random crop of 224 (in proportion for other
             sizes); None crops nothing.
         colour_shift: standard deviation of the shift along the colours' principal components (Krizhevsky et al. 2012).

@@ -1,0 +1,105 @@
+"""Batches: which pictures in which order, the same for a seed on any machine and any number of devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Generator, Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from explorer.training.splits import MemorySplit, Split
+
+TEST_BATCH = 500
+_READERS = 2
+"""Processes that read pictures which do not fit into memory."""
+
+
+def steps_per_epoch(pictures: int, batch_size: int, *, devices: int = 1, whole_only: bool = False) -> int:
+    """How many batches an epoch has.
+
+    What is left over after the last whole batch is a batch of its own, unless it is less than an eighth of one.
+
+    >>> steps_per_epoch(50_000, 128), steps_per_epoch(50_000, 128, whole_only=True), steps_per_epoch(100, 128)
+    (391, 390, 1)
+    """
+    return len(batch_bounds(pictures, batch_size, devices=devices, whole_only=whole_only))
+
+
+def batch_bounds(
+    pictures: int, batch_size: int, *, devices: int = 1, whole_only: bool = False
+) -> list[tuple[int, int]]:
+    """Where each batch of an epoch begins and ends in its order.
+
+    Args:
+        pictures: in the training data.
+        batch_size: over all devices.
+        devices: every batch can be divided by them.
+        whole_only: leave out what is left over after the last whole batch, for a compiled net of one shape.
+    """
+    size = max(devices, min(batch_size, pictures) // devices * devices)
+    bounds = [(start, start + size) for start in range(0, pictures - size + 1, size)]
+    left = (pictures - len(bounds) * size) // devices * devices
+    if left >= max(2, size / 8) and not (whole_only and bounds):
+        bounds.append((len(bounds) * size, len(bounds) * size + left))
+    return bounds
+
+
+def epoch_generator(seed: int, epoch: int, purpose: int = 0) -> Generator:
+    """Random numbers of one epoch, whatever was drawn before: so a resumed run draws what it would have drawn.
+
+    Args:
+        seed: of the run.
+        epoch: from 1.
+        purpose: 0 for the order, 1 for augmentation, 2 for dropout.
+    """
+    # The mix is SplitMix64's (Steele et al. 2014): neighbouring seeds and epochs must not be alike.
+    mixed = (seed * 0x9E3779B97F4A7C15 + epoch * 0xBF58476D1CE4E5B9 + purpose * 0x94D049BB133111EB) % 2**64
+    mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB % 2**64
+    return Generator().manual_seed((mixed ^ (mixed >> 31)) % 2**63)
+
+
+def on_device(split: Split, device: torch.device) -> Split:
+    """The split with its pictures on the device where they fit there; otherwise as it is."""
+    if not isinstance(split, MemorySplit) or device.type == "cpu":
+        return split
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        if split.images.numel() > 0.4 * free:
+            return split
+    return MemorySplit(split.images.to(device), split.labels.to(device))
+
+
+class _Batches(Dataset[Tensor]):
+    """Whole batches by number, for a DataLoader."""
+
+    def __init__(self, split: Split, batches: Sequence[Tensor]) -> None:
+        self.split = split
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.split.pictures(self.batches[index])
+
+
+def read_batches(split: Split, batches: Sequence[Tensor], device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pictures, uint8 (n, C, H, W), and labels (n,) on the device, for each batch of indices."""
+    if isinstance(split, MemorySplit):
+        for indices in batches:
+            where = indices.to(split.labels.device, non_blocking=True)
+            pictures, labels = split.pictures(where), split.labels[where]
+            yield pictures.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+        return
+    loader = DataLoader(
+        _Batches(split, batches),
+        batch_size=None,
+        num_workers=_READERS,
+        prefetch_factor=4,
+        pin_memory=device.type == "cuda",
+        multiprocessing_context="spawn",
+    )
+    for indices, pictures in zip(batches, loader, strict=True):
+        yield pictures.to(device, non_blocking=True), split.labels[indices].to(device, non_blocking=True)

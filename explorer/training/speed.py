@@ -1,0 +1,117 @@
+"""How to train fast on this machine: what `auto` comes to, and an allocator that keeps what it is given back.
+
+The choices follow from the machine and the configuration alone, never from a timing, so that the same configuration
+is the same computation each time on a machine.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import shutil
+import sys
+
+import torch
+
+from explorer.errors import ConfigError
+from explorer.train_config import TrainConfig
+
+COMPILE_FROM_PICTURES = 1_500_000
+"""Pictures to train on from which compiling repays what it takes; `benchmarks/training.py` measures both."""
+
+
+def resolve(train: TrainConfig, pictures: int) -> dict[str, str | int]:
+    """What `auto` comes to here.
+
+    Args:
+        train: the training.
+        pictures: training pictures times epochs.
+
+    Returns:
+        `device`, `precision`, `memory_format`, `compile` and `threads`.
+
+    Raises:
+        ConfigError: this machine has no such device.
+    """
+    device = resolve_device(train.device)
+    precision = train.precision
+    if precision == "auto":
+        precision = "bf16" if computes_in_bf16(device) else "float32"
+    memory_format = "channels_last" if train.memory_format == "auto" else train.memory_format
+    compiled = train.compile
+    if compiled == "auto":
+        pays = pictures >= COMPILE_FROM_PICTURES and train.devices == 1
+        compiled = "on" if pays and can_compile(device) else "off"
+    return {
+        "device": str(device),
+        "precision": precision,
+        "memory_format": memory_format,
+        "compile": compiled,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of that name; `auto` is the first GPU, or the CPU.
+
+    Raises:
+        ConfigError: this machine has no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    device = torch.device(name)
+    there = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available()), "cpu": 1}
+    index = device.index or 0
+    if index >= there[device.type]:
+        names = [f"{kind}:{i}" if kind == "cuda" else kind for kind, number in there.items() for i in range(number)]
+        accepted = ", ".join(reversed(names))
+        message = f"device={name!r} is not on this machine: use {accepted}."
+        raise ConfigError(message, key="choice", said=f"device={name!r}", accepted=accepted)
+    return torch.device("cuda", index) if device.type == "cuda" else device
+
+
+def device_name(device: torch.device) -> str:
+    """The device in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.processor() or platform.machine()} {device.type.upper()}, {torch.get_num_threads()} threads"
+
+
+def computes_in_bf16(device: torch.device) -> bool:
+    """Whether the device has instructions for bfloat16; elsewhere it would be slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+        return any(supported is not None and supported() for supported in asked)
+    return False
+
+
+def can_compile(device: torch.device) -> bool:
+    """Whether `torch.compile` finds what it needs: a C++ compiler, and Triton on a GPU."""
+    if sys.platform == "win32" or device.type == "mps":
+        return False
+    if device.type == "cuda":
+        from importlib.util import find_spec
+
+        return find_spec("triton") is not None and torch.cuda.get_device_capability(device) >= (7, 0)
+    return any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++") if name)
+
+
+def keep_freed_memory() -> bool:
+    """Let glibc keep freed blocks for the next step instead of returning them to the system and faulting them in again.
+
+    For processes that do nothing but train: the memory stays taken until the process ends.
+
+    Returns:
+        Whether it was possible: elsewhere than on glibc it is not.
+    """
+    if not sys.platform.startswith("linux") or platform.libc_ver()[0] != "glibc":
+        return False
+    trim_threshold, top_pad, mmap_max = -1, -2, -4  # malloc.h: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX
+    libc = ctypes.CDLL(None)
+    return all(
+        libc.mallopt(option, value) == 1
+        for option, value in ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 2**28))
+    )
