@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from explorer.config import ModelConfig
 from explorer.errors import ConfigError, UnknownNameError, join_or
 from explorer.recipes import STARTED, Recipe, find_recipe
 
@@ -188,6 +189,19 @@ class TrainConfig:
             if changes.get(one) is not None and other not in changes:
                 given.pop(other, None)
         return type(self)(**given)
+
+    def for_model(self, model: ModelConfig) -> Self:
+        """What the recipe's source does for this net in particular: the 110-layer nets and deeper ones are warmed up.
+
+        He et al. 2015, arXiv 1512.03385, section 4.2: at a learning rate of 0.01 until the training error is below
+        80 %. A warm-up of one's own is kept.
+
+        >>> TrainConfig("cifar10", recipe="resnet-cifar").for_model(ModelConfig("resnet110")).warmup_lr
+        0.01
+        """
+        if self.recipe != "resnet-cifar" or model.entry.weight_layers < 110 or self.warmup_lr:
+            return self
+        return self.replace(warmup_lr=0.01, warmup_error=0.8)
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, for JSON."""

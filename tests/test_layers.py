@@ -24,7 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"catalog"}),
     frozenset({"config", "recipes"}),
     frozenset({"options", "results", "train_config"}),
-    frozenset({"cost_results", "run_results"}),
+    frozenset({"cost_results", "departures", "run_results"}),
     frozenset({"models", "papers"}),
     frozenset({"analysis", "training"}),
     frozenset({"tables", "figures"}),
