@@ -42,9 +42,13 @@ class Places:
 
 
 def _place(row: sqlite3.Row) -> Place:
-    slots = frozenset(slot for slot in row["slots"].split(",") if slot)
     alive = is_same_process(row["pid"], row["process_mark"])
-    return Place(row["run_id"], row["status"], slots, row["queue_number"], bool(row["waits"]), alive)
+    return Place(row["run_id"], row["status"], slots_of(row), row["queue_number"], bool(row["waits"]), alive)
+
+
+def slots_of(row: sqlite3.Row) -> frozenset[str]:
+    """The devices that a run needs."""
+    return frozenset(slot for slot in row["slots"].split(",") if slot)
 
 
 def is_live(status: Status) -> bool:

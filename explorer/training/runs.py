@@ -187,16 +187,22 @@ class RunStore:
 
         Args:
             run: its id or its name; one that is not queued any more is left alone.
-            pid: the process; default: this one.
+            pid: the process to which this one hands it over; default: this process takes it.
             slots: the devices, `cpu` or `cuda:0`; default: as noted before.
         """
-        pid = os.getpid() if pid is None else pid
+        new = os.getpid() if pid is None else pid
         with self._database.write() as connection:
             row = run_sql.find_row(connection, run)
-            if row["status"] == "queued":
-                values = {"waits": 1, "pid": pid, "process_mark": process_mark(pid)}
+            # The other process may have taken it already, under another number where a launcher stands before it.
+            if row["status"] == "queued" and (pid is None or row["pid"] == os.getpid()):
+                values = {"waits": 1, "pid": new, "process_mark": process_mark(new)}
                 noted = row["slots"] if slots is None else ",".join(sorted(slots))
                 run_sql.change(connection, row["run_id"], **values, slots=noted)
+
+    def slots(self, run: str) -> frozenset[str]:
+        """The devices that were noted for a run; none while they are not known."""
+        with self._database.read() as connection:
+            return run_sql.slots_of(run_sql.find_row(connection, run))
 
     def claim(self, run: str) -> Literal["claimed", "waiting", "gone"]:
         """Begin a queued run of this process if it is its turn.

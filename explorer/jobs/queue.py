@@ -1,0 +1,153 @@
+"""Trainings in worker processes: submit, stop, resume, and end them all with the app that started them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+
+from explorer.config import ModelConfig
+from explorer.errors import ExplorerError
+from explorer.jobs.slots import slots_of
+from explorer.run_results import Run
+from explorer.train_config import TrainConfig
+from explorer.training.runs import RunStore
+
+LOG = "log.txt"
+"""What a worker printed, in the run's folder."""
+
+_LOCK = threading.Lock()
+_WORKERS: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
+"""The workers that this process has started, by store and run."""
+
+
+def submit(
+    store: RunStore,
+    model: ModelConfig,
+    train: TrainConfig,
+    *,
+    name: str | None = None,
+    group: str = "",
+    owner: str = "",
+) -> Run:
+    """Queue a training. A process of its own waits for the devices and trains, whatever becomes of this one.
+
+    Args:
+        store: where to record it.
+        model: the net.
+        train: how to train it.
+        name: unique in the store; default: made from the net's.
+        group: what it belongs to.
+        owner: who starts it.
+
+    Raises:
+        TrainingError: it needs more memory than is free.
+        StoreError: the name is taken, or the store cannot be written.
+        ConfigError: this machine has no such device.
+    """
+    _check(store, model, train)
+    run = store.create(model, train, name=name, group=group, owner=owner)
+    try:
+        _start(store, run)
+    except BaseException:
+        store.request_stop(run.run_id)
+        store.delete(run.run_id)
+        raise
+    return store.get(run.run_id)
+
+
+def resume(store: RunStore, run: str) -> Run:
+    """Queue a run again that was stopped, has failed or was interrupted; it goes on from its last finished epoch.
+
+    Raises:
+        StoreError: it has finished, or is training or waiting.
+        TrainingError: it needs more memory than is free.
+    """
+    old = store.get(run)
+    if old.status in ("stopped", "failed", "interrupted"):
+        _check(store, old.model, old.train)
+    again = store.requeue(run)
+    try:
+        _start(store, again)
+    except BaseException:
+        store.request_stop(again.run_id)
+        raise
+    return store.get(again.run_id)
+
+
+def stop(store: RunStore, run: str) -> None:
+    """Stop a run: a queued one at once, a running one within a batch; its checkpoints are kept. Others stay as is."""
+    store.request_stop(run)
+
+
+def stop_all(store: RunStore, *, within_seconds: float = 10.0) -> None:
+    """Stop the runs of all workers that this process has started, and wait until they have ended.
+
+    A worker that does not end in time is killed; its run shows as interrupted. All of them can be resumed.
+
+    Args:
+        store: their store.
+        within_seconds: time for all of them together.
+    """
+    with _LOCK:
+        workers = {key[1]: worker for key, worker in _WORKERS.items() if key[0] == str(store.path)}
+    for run_id, worker in workers.items():
+        if worker.poll() is None:
+            try:
+                store.request_stop(run_id)
+            except ExplorerError:
+                worker.terminate()
+    end = time.monotonic() + within_seconds
+    for worker in workers.values():
+        try:
+            worker.wait(max(0.0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            worker.wait()
+    _forget_ended()
+
+
+def worker_of(store: RunStore, run_id: str) -> subprocess.Popen[bytes] | None:
+    """The process that this one has started for a run, while it runs."""
+    _forget_ended()
+    return _WORKERS.get((str(store.path), run_id))
+
+
+def _check(store: RunStore, model: ModelConfig, train: TrainConfig) -> None:
+    """Refuse what cannot fit; what trains now on the same devices will have ended."""
+    from explorer.jobs.memory import check_memory
+
+    slots = slots_of(train)
+    running = tuple(run for run in store.list() if run.status == "running" and slots & set(_devices_of(run)))
+    check_memory(model, train, running=running)
+
+
+def _devices_of(run: Run) -> set[str]:
+    device = str(run.resolved.get("device", run.train.device))
+    return {device, *(f"{device.partition(':')[0]}:{index}" for index in range(run.train.devices))}
+
+
+def _start(store: RunStore, run: Run) -> None:
+    _forget_ended()
+    store.adopt(run.run_id, slots=slots_of(run.train))  # its place in the queue is from now on
+    command = [sys.executable, "-u", "-m", "explorer.jobs.worker", str(store.path), run.run_id]
+    try:
+        with (store.folder(run.run_id) / LOG).open("ab") as log:
+            # A session of its own: Ctrl-C in the app's terminal is for the app, which then stops its workers itself.
+            worker = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+    except OSError as error:
+        message = f"The training process could not be started ({error.strerror})."
+        raise ExplorerError(message, key="worker_start", reason=error.strerror) from error
+    with _LOCK:
+        _WORKERS[str(store.path), run.run_id] = worker
+    store.adopt(run.run_id, pid=worker.pid)
+
+
+def _forget_ended() -> None:
+    """Drop workers that have ended; asking also lets the system forget them."""
+    with _LOCK:
+        for key in [key for key, worker in _WORKERS.items() if worker.poll() is not None]:
+            del _WORKERS[key]

@@ -1,0 +1,66 @@
+"""The process of one run: `python -m explorer.jobs.worker STORE_FOLDER RUN_ID`.
+
+It waits for its turn, trains and ends. What it prints goes into the run's log. SIGTERM asks it to stop, as the button
+does: within one batch, and the checkpoints are kept.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from explorer.errors import ExplorerError
+from explorer.jobs.running import run_here
+from explorer.training.callbacks import Callback
+from explorer.training.runs import RunStore
+
+if TYPE_CHECKING:
+    from explorer.training.loop import Training
+
+NICER = 5
+"""The page that shows the run is to answer at once, however busy the processor is."""
+
+
+class _KeepMemory(Callback):
+    """This process does nothing but train, so memory that one step has freed is best kept for the next."""
+
+    def on_start(self, training: Training) -> None:
+        from explorer.training.speed import keep_freed_memory  # torch comes with the turn, not before
+
+        keep_freed_memory()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Train one run.
+
+    Args:
+        arguments: the store's folder and the run's id.
+
+    Returns:
+        The exit code: 0 when finished or stopped, 1 when failed.
+    """
+    folder, run_id = arguments
+    asked = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    if hasattr(os, "nice"):
+        os.nice(NICER)
+    try:
+        run = run_here(RunStore(Path(folder)), run_id, should_stop=asked.is_set, callbacks=[_KeepMemory()])
+    except ExplorerError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except Exception:
+        traceback.print_exc()
+        return 1
+    print(f"{run.name}: {run.status}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
