@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from explorer.config import ModelConfig
 from explorer.errors import CheckpointError
+from explorer.models.create import create_model
 from explorer.training.checkpoints import read_tensors
 
 _FIRST_CONVS, _LAST_LAYERS = 4, 3
@@ -62,7 +63,7 @@ def start_from(model: nn.Module, config: ModelConfig, path: Path) -> Started:
     if source.arch == config.arch:
         pairs = {name: name for name in own if name in tensors}
     elif source.entry.family == config.entry.family == "vgg":
-        pairs = _vgg_pairs(list(own), list(tensors))
+        pairs = {mine: theirs for mine, theirs in _vgg_pairs(config, source).items() if theirs in tensors}
     else:
         message = f"{source.label()} is no start for {config.label()}: use the same net, or VGG A for a deeper VGG."
         raise CheckpointError(message, key="no_start", source=source.label(), net=config.label())
@@ -72,25 +73,36 @@ def start_from(model: nn.Module, config: ModelConfig, path: Path) -> Started:
     return Started(source.label(), taken, tuple(name for name in own if name not in taken))
 
 
-def _vgg_pairs(own: list[str], theirs: list[str]) -> dict[str, str]:
-    """Names of a VGG net's values, each with that of VGG A's from which it starts."""
+def _vgg_pairs(own: ModelConfig, source: ModelConfig) -> dict[str, str]:
+    """Names of a VGG net's values, each with that of the trained A's from which it starts.
+
+    A's first four convolutions are the first of stages 1 and 2 and the two of stage 3. Counted through, the third
+    and fourth would not fit into a deeper net's (128 channels instead of 256): they go to the same place of the same
+    stage, where they do.
+    """
+    mine, theirs = (create_model(config, device="meta") for config in (own, source))
+    their_places = _conv_places(theirs)
     pairs: dict[str, str] = {}
-    mine, others = (_modules(names, "features") for names in (own, theirs))
-    if {frozenset(values) for _, values in mine} == {frozenset(values) for _, values in others}:
-        norms = 2 if any("running_mean" in values for _, values in mine) else 1
-        for (module, values), (other, _) in list(zip(mine, others, strict=False))[: _FIRST_CONVS * norms]:
-            pairs.update({f"{module}.{value}": f"{other}.{value}" for value in values})
-    mine, others = (_modules(names, "classifier") for names in (own, theirs))
-    for (module, values), (other, _) in zip(mine[-_LAST_LAYERS:], others[-_LAST_LAYERS:], strict=False):
-        pairs.update({f"{module}.{value}": f"{other}.{value}" for value in values})
-    return pairs
+    for place, module in _conv_places(mine).items():
+        if place in list(their_places)[:_FIRST_CONVS]:
+            pairs |= {f"features.{module + i}": f"features.{their_places[place] + i}" for i in (0, 1)}
+    linears = [[n for n, m in net.named_modules() if isinstance(m, nn.Linear)] for net in (mine, theirs)]
+    pairs |= dict(zip(linears[0][-_LAST_LAYERS:], linears[1][-_LAST_LAYERS:], strict=False))
+    values: dict[str, str] = {}
+    for module_name, other in pairs.items():
+        names = mine.get_submodule(module_name).state_dict()
+        values |= {f"{module_name}.{name}": f"{other}.{name}" for name in names}
+    return values
 
 
-def _modules(names: list[str], part: str) -> list[tuple[str, list[str]]]:
-    """Modules of a part of the net in their order, each with the names of its values."""
-    modules: dict[str, list[str]] = {}
-    for name in names:
-        module, _, value = name.rpartition(".")
-        if module.startswith(part):
-            modules.setdefault(module, []).append(value)
-    return sorted(modules.items(), key=lambda item: int(item[0].rpartition(".")[2]) if "." in item[0] else 0)
+def _conv_places(net: nn.Module) -> dict[tuple[int, int], int]:
+    """(Stage, place in the stage) of each convolution of a VGG net, with its number among the features."""
+    places: dict[tuple[int, int], int] = {}
+    stage = place = 0
+    for number, module in enumerate(net.get_submodule("features").children()):
+        if isinstance(module, nn.Conv2d):
+            places[stage, place] = number
+            place += 1
+        elif isinstance(module, nn.MaxPool2d):
+            stage, place = stage + 1, 0
+    return places
