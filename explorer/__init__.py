@@ -48,6 +48,10 @@ if TYPE_CHECKING:
     from explorer.figures.layer_costs import describe_layer_costs as describe_layer_costs
     from explorer.figures.layer_costs import layer_costs_data as layer_costs_data
     from explorer.figures.layer_costs import plot_layer_costs as plot_layer_costs
+    from explorer.figures.learning_curves import batch_errors_data as batch_errors_data
+    from explorer.figures.learning_curves import describe_learning_curves as describe_learning_curves
+    from explorer.figures.learning_curves import learning_curves_data as learning_curves_data
+    from explorer.figures.learning_curves import plot_learning_curves as plot_learning_curves
     from explorer.models.create import create_model as create_model
     from explorer.papers.loader import published as published
     from explorer.pictures import photograph as photograph
@@ -66,6 +70,7 @@ _HOMES = {
     "ModelConfig": "explorer.config",
     "TraceError": "explorer.errors",
     "UnknownNameError": "explorer.errors",
+    "batch_errors_data": "explorer.figures.learning_curves",
     "bottleneck_block": "explorer.analysis.calculators",
     "calibrate": "explorer.analysis.calibration",
     "clear_caches": "explorer.analysis.layer_table",
@@ -78,6 +83,7 @@ _HOMES = {
     "describe_field_growth": "explorer.figures.field_growth",
     "describe_field_on_picture": "explorer.figures.field_picture",
     "describe_layer_costs": "explorer.figures.layer_costs",
+    "describe_learning_curves": "explorer.figures.learning_curves",
     "describe_running": "explorer.figures.comparison",
     "describe_totals": "explorer.figures.comparison",
     "design_data": "explorer.figures.designs",
@@ -90,6 +96,7 @@ _HOMES = {
     "layer_costs_data": "explorer.figures.layer_costs",
     "layer_frame": "explorer.tables",
     "layer_table": "explorer.analysis.layer_table",
+    "learning_curves_data": "explorer.figures.learning_curves",
     "list_models": "explorer.catalog",
     "photograph": "explorer.pictures",
     "plot_design": "explorer.figures.designs",
@@ -97,6 +104,7 @@ _HOMES = {
     "plot_field_growth": "explorer.figures.field_growth",
     "plot_field_on_picture": "explorer.figures.field_picture",
     "plot_layer_costs": "explorer.figures.layer_costs",
+    "plot_learning_curves": "explorer.figures.learning_curves",
     "plot_running": "explorer.figures.comparison",
     "plot_totals": "explorer.figures.comparison",
     "published": "explorer.papers.loader",
