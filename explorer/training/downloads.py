@@ -1,0 +1,155 @@
+"""Data sets that are fetched: only when asked, checked, and renamed into place when they are whole."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import http.client
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from explorer import paths, units
+from explorer.errors import ExplorerError, UnknownNameError
+from explorer.training.datasets import DATASETS, DatasetInfo, RemoteFile, list_datasets
+from explorer.training.reading import Report
+from explorer.training.storage import (
+    MANIFEST,
+    complete,
+    damage,
+    disk_error,
+    partial_folder,
+    put_in_place,
+    require_room,
+    write_manifest,
+)
+
+_WAIT_SECONDS = 30
+_BLOCK = 1 << 18
+_ARCHIVES = (".gz", ".tgz", ".zip")
+_UNPACKED_RATIO = 2.5
+"""Room that is asked for, as a multiple of the download: the archive, and what is in it."""
+_SHARE_OF_FETCHING = 0.95
+
+
+def fetch_dataset(name: str, on_progress: Report | None = None) -> Path:
+    """Fetch a data set, unless it is there already.
+
+    It is written below `EXPLORER_DATA` (or `data/` in `EXPLORER_HOME`), under a temporary name first; every file is
+    held against its checksum.
+
+    Args:
+        name: a name of `list_datasets("download")`.
+        on_progress: is told the share that is done and what is being done; what it raises ends the download.
+
+    Returns:
+        The data set's folder.
+
+    Raises:
+        UnknownNameError: no such data set can be fetched.
+        ExplorerError: no network, an answer that is not the file, or no room on the disk. Nothing is left behind.
+    """
+    if name not in list_datasets("download"):
+        raise UnknownNameError("data set to fetch", name, list_datasets("download"))
+    info, folder = DATASETS[name], paths.data_folder() / name
+    if complete(folder):
+        return folder
+    report = on_progress or (lambda share, what: None)
+    what = f"fetching {info.title}, {units.size(info.download_bytes)}"
+    require_room(folder.parent, int(_UNPACKED_RATIO * info.download_bytes), info.title)
+    with partial_folder(folder.parent) as partial:
+        done = 0
+        for file in info.files:
+            before = done
+
+            def received(count: int, before: int = before) -> None:
+                share = (before + count) / max(1, info.download_bytes)
+                report(_SHARE_OF_FETCHING * min(1.0, share), what)
+
+            done += _fetch(file, partial / file.place, info, received)
+        report(_SHARE_OF_FETCHING, f"unpacking {info.title}")
+        _unpack(info, partial)
+        write_manifest(partial)
+        put_in_place(partial, folder)
+    report(1.0, f"{info.title} is there")
+    return folder
+
+
+def is_fetched(name: str) -> bool:
+    """Whether a data set was fetched; `fetched_folder` checks that all of it is still there."""
+    return (paths.data_folder() / name / MANIFEST).is_file()
+
+
+def fetched_folder(name: str) -> Path:
+    """The folder of a data set that was fetched, all of whose files are there in full.
+
+    Raises:
+        ExplorerError: it was not fetched, or a file has gone or been cut off since.
+    """
+    info, folder = DATASETS[name], paths.data_folder() / name
+    if not is_fetched(name):
+        size = units.size(info.download_bytes)
+        message = (
+            f"{info.title} has to be fetched first, about {size}: explorer data fetch {name}, "
+            f'or load_dataset("{name}", download=True).'
+        )
+        raise ExplorerError(message, key="data_not_fetched", title=info.title, name=name, size=size)
+    found = damage(folder)
+    if found is not None:
+        message = f"{info.title} is no longer whole ({found}): explorer data fetch {name} fetches it anew."
+        raise ExplorerError(message, key="data_damaged", title=info.title, name=name)
+    return folder
+
+
+def _fetch(file: RemoteFile, to: Path, info: DatasetInfo, received: Callable[[int], None]) -> int:
+    """Write one file and hold it against its checksum; returns its bytes."""
+    host = urllib.parse.urlsplit(file.url).hostname or file.url
+    request = urllib.request.Request(file.url, headers={"User-Agent": "explorer"})
+    digest, count = hashlib.md5(usedforsecurity=False), 0
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(request, timeout=_WAIT_SECONDS) as response, to.open("wb") as out:
+            expected: int | None = response.length
+            while block := response.read(_BLOCK):
+                out.write(block)
+                digest.update(block)
+                count += len(block)
+                received(count)
+    except urllib.error.HTTPError as error:
+        message = f"{info.title} cannot be fetched: {host} answered with {error.code} ({error.reason})."
+        raise ExplorerError(message, key="data_server", title=info.title, host=host, code=error.code) from error
+    except (OSError, http.client.HTTPException) as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
+            raise disk_error(error, to.parent) from error  # type: ignore[arg-type]
+        message = (
+            f"{info.title} cannot be fetched: {host} cannot be reached; without a network, use "
+            f"{', '.join(list_datasets('built in'))} or a folder of your own."
+        )
+        raise ExplorerError(message, key="data_network", title=info.title, host=host) from error
+    if expected is not None and count < expected:
+        raise _incomplete(info, host, count, expected)
+    if digest.hexdigest() != file.md5:
+        message = f"{info.title}: what {host} sent is not the file that was expected; try again later."
+        raise ExplorerError(message, key="data_checksum", title=info.title, host=host)
+    return count
+
+
+def _incomplete(info: DatasetInfo, host: str, count: int, expected: int) -> ExplorerError:
+    message = f"{info.title} arrived incomplete from {host}, {units.size(count)} of {units.size(expected)}: try again."
+    return ExplorerError(message, key="data_incomplete", title=info.title, host=host)
+
+
+def _unpack(info: DatasetInfo, folder: Path) -> None:
+    """Let torchvision unpack and read what was fetched; the archives go."""
+    from explorer.training.fetched import open_fetched, unpack
+
+    try:
+        unpack(info.name, folder)
+        open_fetched(info.name, folder)
+    except OSError as error:
+        raise disk_error(error, folder) from error
+    for file in info.files:
+        if file.place.endswith(_ARCHIVES):
+            (folder / file.place).unlink(missing_ok=True)
