@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -15,16 +14,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.config import ModelConfig
-from explorer.errors import CheckpointError, ConfigError, TrainingError
+from explorer.errors import CheckpointError, TrainingError
 from explorer.models.create import create_model
 from explorer.run_results import EpochMetrics, StepMetrics
 from explorer.train_config import TrainConfig
 from explorer.training import speed
-from explorer.training.augment import Augmentation, colour_components, stored_side
-from explorer.training.batches import batch_bounds, epoch_generator, on_device, read_batches
+from explorer.training.augment import Augmentation, colour_components
+from explorer.training.batches import epoch_generator, on_device, read_batches
 from explorer.training.callbacks import Callback
 from explorer.training.checkpoints import BEST, LAST, TrainingState, config_fields, load_last, save_last, write_tensors
 from explorer.training.evaluation import Counts, count_errors
+from explorer.training.preparing import check_fit, fabric_for, load_for, plan
 from explorer.training.progress import Pace
 from explorer.training.randomness import OwnRandomNumbers
 from explorer.training.schedules import Schedule
@@ -54,6 +54,10 @@ def fit(
 
     The same configurations give the same curve on the same machine, bit for bit on a CPU, whether the training was
     interrupted and resumed or not.
+
+    On several devices each has its part of every batch, and the gradients are averaged: without batch norm the curve
+    is that of one device. Batch norm takes its statistics from a device's own part, so that with it the curve is
+    another one; what is tested and saved has the first device's statistics.
 
     Args:
         model_config: the net; its classes, channels and picture size have to fit the data.
@@ -125,12 +129,14 @@ class Training:
         self.outcome: Literal["finished", "stopped"] | None = None
         self._asked_to_stop = should_stop or (lambda: False)
         self._stop = False
-        self.fabric = _fabric(train_config)
+        self.fabric = fabric_for(train_config)
         self.fabric.launch()
         self.is_main: bool = self.fabric.is_global_zero
-        self.dataset = dataset or _load(model_config, train_config, on_progress)
-        _check_fit(model_config, self.dataset)
-        self._plan()
+        self.dataset = dataset or load_for(model_config, train_config, on_progress)
+        check_fit(model_config, self.dataset)
+        planned = plan(train_config, len(self.dataset.train), self.fabric.world_size)
+        self.resolved, self._bounds, self.total_steps = planned.resolved, planned.bounds, planned.total_steps
+        self.device_name = speed.device_name(self.fabric.device)
         self.model: nn.Module = create_model(model_config)
         if start_file is not None:
             self.started = start_from(self.model, model_config, start_file)
@@ -138,18 +144,6 @@ class Training:
         self._open_checkpoint(resume)
 
     # ------------------------------------------------------------ before the first batch
-
-    def _plan(self) -> None:
-        """How long it takes, and what `auto` comes to."""
-        train, count = self.config, len(self.dataset.train)
-        device = self.fabric.device
-        per_epoch = len(batch_bounds(count, train.batch_size, devices=self.fabric.world_size))
-        epochs = train.epochs or math.ceil((train.iterations or 1) / per_epoch)
-        self.resolved = speed.resolve(train, count * epochs)
-        self.device_name = speed.device_name(device)
-        whole_only = self.resolved["compile"] == "on"
-        self._bounds = batch_bounds(count, train.batch_size, devices=self.fabric.world_size, whole_only=whole_only)
-        self.total_steps = train.iterations or epochs * len(self._bounds)
 
     def _set_up(self) -> None:
         """The net on its device, the optimizer, the augmentation and the data."""
@@ -323,6 +317,7 @@ class Training:
 
     def _end_epoch(self, sums: Tensor, began: float, trained_seconds: float) -> EpochMetrics | None:
         """Test, remember, write the checkpoint and tell; None when stopped meanwhile."""
+        self._share_statistics()
         train_loss, wrong, count = self._summed(sums).tolist()
         test = self._test(self._test_split)
         val = None if self._val_split is None else self._test(self._val_split)
@@ -371,6 +366,12 @@ class Training:
         pictures, loss, wrong, wrong_in_five = self._summed(numbers).tolist()
         return Counts(round(pictures), loss, round(wrong), round(wrong_in_five))
 
+    def _share_statistics(self) -> None:
+        """Test with one net: the batch statistics of the first process, which are those that a checkpoint keeps."""
+        if self.fabric.world_size > 1:
+            for buffer in self.model.buffers():
+                torch.distributed.broadcast(buffer, src=0)
+
     def _summed(self, values: Tensor) -> Tensor:
         """The sum over all processes."""
         if self.fabric.world_size == 1:
@@ -405,49 +406,6 @@ class Training:
     def _tell(self, event: str) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self)
-
-
-def _fabric(train: TrainConfig) -> Any:
-    """Lightning Fabric for the device, the number of devices and the precision."""
-    import os
-
-    from lightning_fabric import Fabric
-
-    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)  # it announces what the run records anyway
-    device = speed.resolve_device(train.device)
-    precision = speed.resolve(train, 0)["precision"]
-    count = int(os.environ.get("LOCAL_WORLD_SIZE", train.devices))  # torchrun says how many it has started
-    devices: int | list[int] = count if device.type == "cpu" or count > 1 else [device.index or 0]
-    return Fabric(
-        accelerator=device.type,
-        devices=devices,
-        strategy="ddp" if count > 1 else "auto",
-        precision="bf16-mixed" if precision == "bf16" else "32-true",
-    )
-
-
-def _load(model: ModelConfig, train: TrainConfig, on_progress: Callable[[float, str], None] | None) -> DataSet:
-    from explorer.training.data import load_dataset
-
-    return load_dataset(
-        train.dataset,
-        image_size=stored_side(train, model.image_size),
-        channels=model.in_channels,
-        subset=train.subset,
-        test_subset=train.test_subset,
-        label_noise=train.label_noise,
-        validation_share=train.validation_share,
-        seed=train.seed,
-        on_progress=on_progress,
-    )
-
-
-def _check_fit(model: ModelConfig, dataset: DataSet) -> None:
-    classes = len(dataset.summary.classes)
-    if model.num_classes != classes:
-        name = dataset.summary.name
-        message = f"num_classes={model.num_classes} does not fit {name}, which has {classes} classes: use {classes}."
-        raise ConfigError(message, key="classes", said=model.num_classes, data=name, classes=classes)
 
 
 def _part(start: int, end: int, rank: int, world_size: int) -> slice:
