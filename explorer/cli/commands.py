@@ -13,7 +13,7 @@ import typer
 import explorer
 from explorer import writers
 from explorer.catalog import entries, find_entry
-from explorer.cli import output
+from explorer.cli import data, output, runs
 from explorer.cli.options import Format, Net, with_model_options
 from explorer.errors import ConfigError, ExplorerError, join_or
 from explorer.language import LANGUAGES
@@ -25,6 +25,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Understand why convolutional nets got deep: VGG and ResNet by layer, by cost, by receptive field.",
 )
+app.add_typer(runs.app, name="runs")
+app.add_typer(data.app, name="data")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -19,6 +19,7 @@ from explorer.training.runs import RunStore
 if TYPE_CHECKING:
     from explorer.training.callbacks import Callback
     from explorer.training.loop import Training
+    from explorer.training.splits import DataSet
 
 # Nothing above imports torch: while a run waits for its turn, its process is to be small.
 
@@ -43,6 +44,7 @@ def run_here(
     on_progress: Callable[[float, str], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     callbacks: Sequence[Callback] = (),
+    dataset: DataSet | None = None,
 ) -> Run:
     """Wait for the turn of a queued run, train it and record what happens; a run with a checkpoint goes on from it.
 
@@ -56,6 +58,7 @@ def run_here(
         on_progress: told the share done and what is being done while the data is read.
         should_stop: asked now and again, beside the store.
         callbacks: of the training.
+        dataset: what `load_dataset` gave, instead of loading what the run names.
 
     Returns:
         The run as it has ended: `finished`, or `stopped` when somebody asked for it.
@@ -65,13 +68,13 @@ def run_here(
         KeyboardInterrupt: the run is stopped then.
     """
     if not is_first_process():
-        return _train_along(store, store.get(run), callbacks)
+        return _train_along(store, store.get(run), callbacks, dataset)
     queued = store.get(run)
     looked = _Look(store, queued.run_id, should_stop)
     with _recorded(store, queued):
         store.adopt(queued.run_id, slots=store.slots(queued.run_id) or slots_of(queued.train))
         if _wait(store, queued.run_id, looked, on_wait):
-            _train(store, queued, looked, on_metrics, on_progress, callbacks)
+            _train(store, queued, looked, on_metrics, on_progress, callbacks, dataset)
     return store.get(queued.run_id)
 
 
@@ -118,6 +121,7 @@ def _train(
     on_metrics: Callable[[Metrics], None] | None,
     on_progress: Callable[[float, str], None] | None,
     callbacks: Sequence[Callback],
+    dataset: DataSet | None,
 ) -> None:
     from explorer.jobs.memory import out_of_memory
 
@@ -137,7 +141,7 @@ def _train(
     for left in folder.glob(".*.part"):  # of a process that was killed while it wrote a checkpoint
         left.unlink(missing_ok=True)
     try:
-        training = _fit(store, run, callbacks, look, reading)
+        training = _fit(store, run, callbacks, dataset, look, reading)
         _begin(store, run, training)
         for metrics in training:
             if isinstance(metrics, EpochMetrics):
@@ -173,6 +177,7 @@ def _fit(
     store: RunStore,
     run: Run,
     callbacks: Sequence[Callback],
+    dataset: DataSet | None,
     should_stop: Callable[[], bool] | None = None,
     on_progress: Callable[[float, str], None] | None = None,
 ) -> Training:
@@ -185,13 +190,14 @@ def _fit(
         folder=store.folder(run.run_id),
         resume=True,  # where there is no checkpoint, this is the beginning
         should_stop=should_stop,
+        dataset=dataset,
         start_file=_start_file(store, run),
         on_progress=on_progress,
     )
 
 
-def _train_along(store: RunStore, run: Run, callbacks: Sequence[Callback]) -> Run:
-    for _ in _fit(store, run, callbacks):
+def _train_along(store: RunStore, run: Run, callbacks: Sequence[Callback], dataset: DataSet | None) -> Run:
+    for _ in _fit(store, run, callbacks, dataset):
         pass
     return run
 
