@@ -105,12 +105,13 @@ class Database:
         self.close()  # the file was removed or replaced meanwhile
         if not inode and reading:
             return self._ready(sqlite3.connect(":memory:", isolation_level=None))
-        if inode and not (os.access(self.file, os.W_OK) and os.access(self.file.parent, os.W_OK)):
-            if not reading:
-                raise self._read_only()
-            return self._open_read_only()
         made(self.file.parent)
-        connection = self._ready(self._connect("rwc"), write_ahead=True)
+        try:
+            connection = self._ready(self._connect("rwc"), write_ahead=True)
+        except sqlite3.OperationalError as error:
+            if not reading or not _is_forbidden(error):
+                raise
+            return self._open_read_only()
         self._connection, self._inode = connection, self.file.stat().st_ino
         return connection
 
@@ -141,19 +142,17 @@ class Database:
             raise
         return connection
 
-    def _read_only(self) -> StoreError:
-        message = (
-            f"The run store {self.file} cannot be written to: set {HOME_VARIABLE} to a folder that you can write to."
-        )
-        return StoreError(message, key="store_read_only", file=str(self.file), variable=HOME_VARIABLE)
-
     def _sentence(self, error: sqlite3.DatabaseError) -> StoreError:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says more exactly where
+        code = _code(error)
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             message = f"The run store {self.file} is held by another program: try again in a moment."
             return StoreError(message, key="store_busy", file=str(self.file))
-        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
-            return self._read_only()
+        if _is_forbidden(error):
+            message = (
+                f"The run store {self.file} cannot be written to: "
+                f"set {HOME_VARIABLE} to a folder that you can write to."
+            )
+            return StoreError(message, key="store_read_only", file=str(self.file), variable=HOME_VARIABLE)
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             message = f"Nothing could be written to the run store {self.file} ({error}): is the disk full?"
             return StoreError(message, key="store_full", file=str(self.file), reason=str(error))
@@ -162,3 +161,13 @@ class Database:
             "the folders beside it hold the runs' weights."
         )
         return StoreError(message, key="store_damaged", file=str(self.file), reason=str(error))
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
+    """SQLite's primary result code; the higher bits would say more exactly where."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _is_forbidden(error: sqlite3.DatabaseError) -> bool:
+    forbidden = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH)
+    return _code(error) in forbidden
