@@ -24,11 +24,12 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"catalog"}),
     frozenset({"config", "recipes"}),
     frozenset({"options", "results", "train_config"}),
-    frozenset({"cost_results", "departures", "run_results"}),
+    frozenset({"cost_results", "departures", "run_results", "train_options"}),
     frozenset({"models", "papers"}),
-    frozenset({"analysis", "training"}),
+    frozenset({"analysis", "lesson_results", "training"}),
     frozenset({"tables", "figures"}),
     frozenset({"jobs"}),
+    frozenset({"lessons"}),
     frozenset({"app"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
@@ -37,7 +38,7 @@ RANK = {unit: rank for rank, layer in enumerate(LAYERS) for unit in layer}
 
 # Who may import what. What is not listed may be imported anywhere.
 ONLY_IN = {
-    "torch": {"models", "analysis", "training", "jobs"},
+    "torch": {"models", "analysis", "training", "jobs", "lessons"},
     "torchvision": {"models", "analysis", "training", "jobs"},
     "gradio": {"app"},
     "starlette": {"app"},
