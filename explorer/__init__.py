@@ -61,6 +61,11 @@ if TYPE_CHECKING:
     from explorer.tables import display_frame as display_frame
     from explorer.tables import fold as fold
     from explorer.tables import layer_frame as layer_frame
+    from explorer.training.contact_sheet import contact_sheet as contact_sheet
+    from explorer.training.data import dataset_info as dataset_info
+    from explorer.training.data import load_dataset as load_dataset
+    from explorer.training.datasets import list_datasets as list_datasets
+    from explorer.training.downloads import fetch_dataset as fetch_dataset
 
 __version__ = "0.1.0"
 
@@ -75,7 +80,9 @@ _HOMES = {
     "calibrate": "explorer.analysis.calibration",
     "clear_caches": "explorer.analysis.layer_table",
     "compare_frame": "explorer.tables",
+    "contact_sheet": "explorer.training.contact_sheet",
     "create_model": "explorer.models.create",
+    "dataset_info": "explorer.training.data",
     "depthwise_separable": "explorer.analysis.calculators",
     "describe_design": "explorer.figures.designs",
     "describe_diagram": "explorer.figures.diagram",
@@ -91,13 +98,16 @@ _HOMES = {
     "display_frame": "explorer.tables",
     "effective_receptive_field": "explorer.analysis.effective_field",
     "effective_receptive_field_steps": "explorer.analysis.effective_field",
+    "fetch_dataset": "explorer.training.downloads",
     "field_growth_data": "explorer.figures.field_growth",
     "fold": "explorer.tables",
     "layer_costs_data": "explorer.figures.layer_costs",
     "layer_frame": "explorer.tables",
     "layer_table": "explorer.analysis.layer_table",
     "learning_curves_data": "explorer.figures.learning_curves",
+    "list_datasets": "explorer.training.datasets",
     "list_models": "explorer.catalog",
+    "load_dataset": "explorer.training.data",
     "photograph": "explorer.pictures",
     "plot_design": "explorer.figures.designs",
     "plot_diagram": "explorer.figures.diagram",

@@ -49,8 +49,13 @@ def fetch_dataset(name: str, on_progress: Report | None = None) -> Path:
 
     Raises:
         UnknownNameError: no such data set can be fetched.
-        ExplorerError: no network, an answer that is not the file, or no room on the disk. Nothing is left behind.
+        ExplorerError: it is there anyway, no network, an answer that is not the file, or no room on the disk. Nothing
+            is left behind.
     """
+    if name in list_datasets("built in"):
+        title = DATASETS[name].title
+        message = f"{title} comes with explorer: there is nothing to fetch."
+        raise ExplorerError(message, key="data_built_in", title=title)
     if name not in list_datasets("download"):
         raise UnknownNameError("data set to fetch", name, list_datasets("download"))
     info, folder = DATASETS[name], paths.data_folder() / name
