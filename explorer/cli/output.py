@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
@@ -163,7 +163,13 @@ def show_field(table: LayerTable, row: LayerRow, unit: tuple[int, int] | None, f
         )
     if format == "csv":
         write(writers.csv_table(list(values), [list(values.values())]))
-    elif format == "markdown":
+    else:
+        show_pairs(values, format)
+
+
+def show_pairs(values: Mapping[str, str], format: str) -> None:
+    """Names and values under each other, as a Markdown table or as text."""
+    if format == "markdown":
         header, *rows = map(list, values.items())
         write(writers.markdown_table(header, rows))
     else:
