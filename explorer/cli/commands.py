@@ -13,7 +13,7 @@ import typer
 import explorer
 from explorer import writers
 from explorer.catalog import entries, find_entry
-from explorer.cli import data, output, runs
+from explorer.cli import data, output, runs, training
 from explorer.cli.options import Format, Net, with_model_options
 from explorer.errors import ConfigError, ExplorerError, join_or
 from explorer.language import LANGUAGES
@@ -249,3 +249,7 @@ def _unit(text: str | None, shape: tuple[int, ...]) -> tuple[int, int] | None:
         return int(row), int(column)
     last = f"{height - 1},{width - 1}"
     raise ConfigError(f"unit={text[:40]!r} is not possible: use ROW,COLUMN from 0,0 to {last} for this layer.")
+
+
+app.command()(training.train)
+app.command()(training.evaluate)

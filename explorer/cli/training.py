@@ -81,7 +81,7 @@ def train(
 def _configurations(
     net: str, data: str, options: dict[str, Any], training: dict[str, Any]
 ) -> tuple[ModelConfig, TrainConfig]:
-    from explorer.training.data import dataset_info
+    from explorer.training.data import dataset_info, is_available, load_dataset
     from explorer.training.fitting import adapt_to_data
 
     given = read_net(net, **options)
@@ -89,7 +89,10 @@ def _configurations(
     if "seed" in options:
         training.setdefault("seed", options["seed"])
     config = TrainConfig(data, **training)
-    model = adapt_to_data(given, dataset_info(data), keep=chosen)
+    info = dataset_info(data)
+    if not is_available(data):
+        load_dataset(data)  # says how to fetch it, before there is a run
+    model = adapt_to_data(given, info, keep=chosen)
     return model, config.for_model(model)
 
 

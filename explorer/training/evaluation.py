@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -64,18 +64,16 @@ def count_errors(
     split: Split,
     augmentation: Augmentation,
     *,
-    autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     rank: int = 0,
     world_size: int = 1,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Counts:
-    """Evaluate on every picture of a split, or on this process's share of it.
+    """Evaluate on every picture of a split, or on this process's share of it, in float32 whatever it was trained in.
 
     Args:
         model: on the augmentation's device.
         split: the pictures.
         augmentation: brings them to what the net takes.
-        autocast: the context in which the net computes.
         rank: number of this process.
         world_size: how many processes share the work.
         should_stop: asked before each batch; what was counted until then is returned.
@@ -88,8 +86,7 @@ def count_errors(
         for x, y in read_batches(split, batches, augmentation.device):
             if should_stop():
                 break
-            with autocast():
-                logits = model(augmentation(x)).float()  # (n, classes)
+            logits = model(augmentation(x))  # (n, classes)
             sums += torch.stack(_sums(logits, y)).to(sums.dtype)
             pictures += len(y)
     loss, wrong, wrong_in_five = sums.tolist()

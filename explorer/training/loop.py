@@ -354,7 +354,6 @@ class Training:
             self.model,
             split,
             self.augmentation,
-            autocast=fabric.autocast,
             rank=fabric.global_rank,
             world_size=fabric.world_size,
             # Every process has to come to the sum below, so with several none leaves early.
