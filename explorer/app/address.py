@@ -1,5 +1,7 @@
 """The page's state as an address, and back: `?tab=compare&model=plain34&vs=resnet34&vs.shortcut=A`.
 
+What is to be trained stands there too, `&data=digits&recipe=resnet-cifar&t.epochs=3`, and the runs that are shown.
+
 The address is the only place where a page's state is kept: the server keeps none, so that a link, a reload, a second
 window and a restart of the app all give the same page.
 """
@@ -11,17 +13,21 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from explorer.app import uploads
+from explorer.app import training_options, uploads
 from explorer.app.problems import sentence
 from explorer.config import OPTION_NAMES, ModelConfig
 from explorer.errors import ExplorerError
 from explorer.language import text
 from explorer.options import read_option
 from explorer.pictures import PHOTOGRAPHS
+from explorer.train_config import TrainConfig
 
 DEFAULT_MODEL = ModelConfig("vgg_d")
 DEFAULT_OTHER = ModelConfig("resnet34")
 DEFAULT_PICTURE = "astronaut"
+DEFAULT_TRAIN = TrainConfig()
+_RUN = re.compile(r"[0-9a-f]{1,32}")
+_MOST_RUNS = 40
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,10 @@ class PageState:
         layer: path of the chosen layer, empty for the tab's own choice.
         unit: (row, column) of the chosen unit, None for the middle one.
         picture: name of the chosen photograph, or of a picture that was brought (`uploads`).
+        train: what to train on, and how.
+        side: side in pixels that the pictures are brought to for training; None for what suits net and data.
+        run: id of the run that the Train tab shows; empty for the visitor's own newest one.
+        runs: ids of the runs that are picked in the Runs tab.
         problems: what was not understood, a sentence each.
     """
 
@@ -44,6 +54,10 @@ class PageState:
     layer: str = ""
     unit: tuple[int, int] | None = None
     picture: str = DEFAULT_PICTURE
+    train: TrainConfig = DEFAULT_TRAIN
+    side: int | None = None
+    run: str = ""
+    runs: tuple[str, ...] = ()
     problems: tuple[str, ...] = field(default=(), compare=False)
 
 
@@ -58,6 +72,13 @@ def to_query(state: PageState) -> str:
         pairs.append(("unit", f"{state.unit[0]},{state.unit[1]}"))
     if state.picture != DEFAULT_PICTURE:
         pairs.append(("picture", state.picture))
+    pairs += training_options.pairs(state.train)
+    if state.side is not None:
+        pairs.append(("side", str(state.side)))
+    if state.run:
+        pairs.append(("run", state.run))
+    if state.runs:
+        pairs.append(("runs", ",".join(state.runs)))
     return "?" + urlencode(pairs)
 
 
@@ -95,11 +116,35 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
         known = ", ".join(PHOTOGRAPHS)
         problems.append(text("link.unknown", language, name="picture", value=picture[:40], known=known))
         picture = DEFAULT_PICTURE
+    train = training_options.taken_from(given, problems, language)
+    side = _side(given.pop("side", None), problems, language)
+    run = _runs(given.pop("run", ""), "run", 1, problems, language)
+    runs = _runs(given.pop("runs", ""), "runs", _MOST_RUNS, problems, language)
     for name in given:
         # Gradio's own parameters begin with two underscores or name its theme.
         if not name.startswith("__") and name not in {"view", "deep_link", "session_hash"}:
             problems.append(text("link.ignored", language, name=name[:40]))
-    return PageState(tab, model, other, layer, unit, picture, problems=tuple(problems))
+    return PageState(
+        *(tab, model, other, layer, unit, picture, train, side),
+        run=run[0] if run else "",
+        runs=runs,
+        problems=tuple(problems),
+    )
+
+
+def _side(value: str | None, problems: list[str], language: str) -> int | None:
+    if value is None or re.fullmatch(r"[1-9][0-9]{0,3}", value):
+        return None if value is None else int(value)
+    problems.append(text("link.unknown", language, name="side", value=value[:40], known="32, 224"))
+    return None
+
+
+def _runs(value: str, name: str, most: int, problems: list[str], language: str) -> tuple[str, ...]:
+    ids = tuple(dict.fromkeys(value.split(","))) if value else ()
+    if len(ids) <= most and all(_RUN.fullmatch(one) for one in ids):
+        return ids
+    problems.append(text("link.unknown", language, name=name, value=value[:40], known="0a1b2c3d"))
+    return ()
 
 
 def _unit(value: str | None, problems: list[str], language: str) -> tuple[int, int] | None:

@@ -76,7 +76,7 @@ def _judged(archive: zipfile.ZipFile, file: Path) -> list[tuple[zipfile.ZipInfo,
             raise ArchiveError(f"{name} is encrypted: unpack it first.", key="zip_encrypted", name=name)
         if info.file_size > MAX_RATIO * max(1, info.compress_size):
             raise _too_dense(name)
-        if not info.is_dir() and not any(_is_hidden(part) for part in place.parts):
+        if place.parts and not info.is_dir() and not any(_is_hidden(part) for part in place.parts):
             members.append((info, place))
     if total > MAX_RATIO * max(1, file.stat().st_size):  # entries that share their bytes
         raise _too_dense(name)

@@ -21,7 +21,7 @@ from explorer.training.draws import generator, held_out, with_noise
 from explorer.training.fetched import open_fetched
 from explorer.training.folders import Listing, divided, list_folder
 from explorer.training.loading import Splits, Wanted, picture_statistics, splits_of_arrays, splits_of_files
-from explorer.training.reading import Report, look_at
+from explorer.training.reading import Report, look_at, seldom
 from explorer.training.splits import DataSet, Split
 
 __all__ = ["dataset_info", "fetch_dataset", "is_available", "list_datasets", "load_dataset"]
@@ -83,7 +83,7 @@ def load_dataset(
     torch.Size([1, 1, 8, 8])
     """
     _check(image_size, channels, subset, test_subset, label_noise, validation_share, seed)
-    report = on_progress or (lambda share, what: None)
+    report = seldom(on_progress)
     name = os.fspath(name)
     if download and name in list_datasets("download"):
         fetch_dataset(name, report)
@@ -127,7 +127,7 @@ def dataset_info(name: str | os.PathLike[str]) -> DatasetInfo:
     name = os.fspath(name)
     if name in DATASETS:
         return DATASETS[name]
-    return _described(name, _source(name, lambda share, what: None))
+    return _described(name, _source(name, seldom(None)))
 
 
 def is_available(name: str | os.PathLike[str]) -> bool:
@@ -148,7 +148,7 @@ def _source(name: str, report: Report) -> Arrays | Listing:
     if name in DATASETS:
         return open_fetched(name, fetched_folder(name))
     path = _own(name)
-    return list_folder(path if path.is_dir() else unpacked(path, report))
+    return list_folder(path if path.is_dir() else unpacked(path, report), path.name)
 
 
 def _own(name: str) -> Path:
@@ -204,7 +204,8 @@ def _assembled(
         kept, out = held_out(train.labels.numpy(), count, validation_share, wanted.seed, "validation")
         if len(out):
             train, val = train.take(torch.from_numpy(kept)), train.take(torch.from_numpy(out))
-            notes = (*notes, f"{len(out)} of the training pictures are held out to validate on.")
+    if val is not None:
+        notes = (*notes, f"{len(val)} more pictures are held out to validate on.")
     train_counts = _counts(train, count)
     if label_noise > 0:
         noisy = with_noise(train.labels.numpy(), count, label_noise, wanted.seed)

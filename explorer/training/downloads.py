@@ -14,7 +14,7 @@ from pathlib import Path
 from explorer import paths, units
 from explorer.errors import ExplorerError, UnknownNameError
 from explorer.training.datasets import DATASETS, DatasetInfo, RemoteFile, list_datasets
-from explorer.training.reading import Report
+from explorer.training.reading import Report, seldom
 from explorer.training.storage import (
     MANIFEST,
     complete,
@@ -61,7 +61,7 @@ def fetch_dataset(name: str, on_progress: Report | None = None) -> Path:
     info, folder = DATASETS[name], paths.data_folder() / name
     if complete(folder):
         return folder
-    report = on_progress or (lambda share, what: None)
+    report = seldom(on_progress)
     what = f"fetching {info.title}, {units.size(info.download_bytes)}"
     require_room(folder.parent, int(_UNPACKED_RATIO * info.download_bytes), info.title)
     with partial_folder(folder.parent) as partial:

@@ -65,11 +65,15 @@ class Listing:
     notes: tuple[str, ...] = ()
 
 
-def list_folder(folder: Path) -> Listing:
+def list_folder(folder: Path, called: str) -> Listing:
     """The pictures of an image folder: `train/CLASS/` with `test/CLASS/` or `val/CLASS/`, or `CLASS/` alone.
 
     Where there are both, `test` is tested on and `val` is held out. Hidden files are ignored, and so are those that
     file managers leave behind; a folder around the whole thing is passed through.
+
+    Args:
+        folder: the folder.
+        called: how to name it in errors: a zip was unpacked into a folder of another name.
 
     Raises:
         ExplorerError: the folder is empty, may not be read, or does not hold pictures of two classes or more.
@@ -77,12 +81,12 @@ def list_folder(folder: Path) -> Listing:
     root = _inner(folder)
     parts = _parts(root)
     if parts and "train" not in parts:
-        message = f"The folder {folder.name} has no train folder beside {join_or(parts.values())}."
-        raise ExplorerError(message, key="data_no_train", folder=folder.name, parts=", ".join(parts.values()))
+        message = f"{called} has no train folder beside {join_or(parts.values())}."
+        raise ExplorerError(message, key="data_no_train", folder=called, parts=", ".join(parts.values()))
     skipped: list[tuple[str, str]] = []
     by_class = {part: _classes(root, name, skipped) for part, name in (parts or {"train": ""}).items()}
     classes = tuple(sorted(by_class["train"]))
-    _check_classes(folder, classes, by_class["train"])
+    _check_classes(called, classes, by_class["train"])
     for part, found in by_class.items():
         unknown = next((name for name in sorted(found) if name not in classes and found[name]), None)
         if unknown is not None:
@@ -172,14 +176,13 @@ def _is_picture(name: str) -> bool:
     return Path(name).suffix.lower() in ENDINGS
 
 
-def _check_classes(folder: Path, classes: tuple[str, ...], found: dict[str, list[str]]) -> None:
-    name = folder.name
+def _check_classes(name: str, classes: tuple[str, ...], found: dict[str, list[str]]) -> None:
     expected = "a folder of pictures for each class"
     if not classes:
-        message = f"The folder {name} has no classes: put {expected} into it."
+        message = f"{name} has no classes: put {expected} into it."
         raise ExplorerError(message, key="data_no_classes", folder=name)
     if len(classes) == 1:
-        message = f"The folder {name} has one class only, {classes[0]!r}: put {expected} into it, two at least."
+        message = f"{name} has one class only, {classes[0]!r}: put {expected} into it, two at least."
         raise ExplorerError(message, key="data_one_class", folder=name, name=classes[0])
     empty = next((one for one in classes if not found[one]), None)
     if empty is not None:

@@ -107,6 +107,10 @@ def splits_of_files(listing: Listing, wanted: Wanted, report: Report) -> tuple[S
         labels = torch.from_numpy(files.labels)[rows]
         if part == "train":
             _check_left(listing, labels, broken)
+        elif not len(labels):
+            if part == "val":
+                continue
+            raise ExplorerError("There is no picture to test on that can be read.", key="data_no_test")
         if fits:
             splits[part] = MemorySplit(tensors[f"{part}.images"], labels)
         else:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable, Sequence
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +23,7 @@ Report = Callable[[float, str], None]
 ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"})
 """How the names of picture files end, in lower case."""
 
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF")
 _QUICK_FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 _QUICK_PIXELS = {"JPEG": 64_000_000}
 _QUICK_PIXELS_OTHERS = 4_000_000
@@ -28,6 +32,21 @@ _TURNING = frozenset({"exif", "xmp", "Raw profile type exif", "XML:com.adobe.xmp
 """What a picture's header may say its orientation in."""
 
 _SAMPLE = 400
+_REPORTS_A_SECOND = 10
+
+
+def seldom(report: Report | None) -> Report:
+    """`report`, or nothing, called ten times a second at most, and whenever something else is being done or all is."""
+    last, doing = 0.0, ""
+
+    def tell(share: float, what: str) -> None:
+        nonlocal last, doing
+        now = time.monotonic()
+        if report is not None and (what != doing or share >= 1 or now - last > 1 / _REPORTS_A_SECOND):
+            last, doing = now, what
+            report(share, what)
+
+    return tell
 
 
 def read_sized(path: Path, side: int, channels: int) -> Pixels:
@@ -102,13 +121,21 @@ def read_all(
             broken[position] = str(error)
 
     at_once = 256
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with _large_ones_are_refused_here(), ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(paths), at_once):
             stop = min(start + at_once, len(paths))
             for _ in pool.map(read, range(start, stop)):
                 pass
             report(stop)
     return dict(sorted(broken.items()))
+
+
+@contextmanager
+def _large_ones_are_refused_here() -> Iterator[None]:
+    """Without Pillow's own warning: what is too large is named among what cannot be read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
 
 
 @dataclass(frozen=True)
@@ -128,11 +155,12 @@ def look_at(paths: Sequence[Path]) -> Look:
     """The size and the channels of a sample of the pictures, from their headers."""
     step = max(1, len(paths) // _SAMPLE)
     sides, grey = [], True
-    for path in paths[::step]:
-        try:
-            with Image.open(path) as image:
-                sides.append(min(image.size))
-                grey = grey and image.mode in ("1", "L", "LA", "I", "I;16", "F")
-        except Exception:  # it will be named when it is read
-            continue
+    with _large_ones_are_refused_here():
+        for path in paths[::step]:
+            try:
+                with Image.open(path, formats=_FORMATS) as image:
+                    sides.append(min(image.size))
+                    grey = grey and image.mode in ("1", "L", "LA", "I", "I;16", "F")
+            except Exception:  # it will be named when it is read
+                continue
     return Look(round(statistics.median(sides)) if sides else None, 1 if sides and grey else 3)

@@ -1,0 +1,131 @@
+"""Figures of a training as text: in widgets, and in the address as `data=digits&recipe=fast&t.epochs=3`."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, get_args, get_type_hints
+
+from explorer.app.problems import sentence
+from explorer.errors import ConfigError, ExplorerError, UnknownNameError
+from explorer.train_config import TRAIN_OPTIONS, TrainConfig
+
+PREFIX = "t."
+"""Of a figure's name in the address."""
+
+FIGURES = tuple(name for name in TRAIN_OPTIONS if name not in ("dataset", "recipe"))
+
+_DEFAULTS = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
+_TRUTH = {"true": True, "false": False}
+_MANY = ("milestones", "scale_jitter")
+
+
+def _kind(hint: Any) -> type:
+    for kind in (bool, int, float):
+        if hint is kind or kind in get_args(hint):
+            return kind
+    return str
+
+
+KINDS: dict[str, type] = {
+    name: tuple if name in _MANY else _kind(hint)
+    for name, hint in get_type_hints(TrainConfig).items()
+    if name in TRAIN_OPTIONS
+}
+"""The type of each field; `tuple` where it is several numbers."""
+
+
+def written(value: Any) -> str:
+    """A figure with all its digits; nothing for None.
+
+    >>> written(0.0005), written((0.5, 0.75)), written(128), written(None), written(True)
+    ('0.0005', '0.5 0.75', '128', '', 'true')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return " ".join(written(part) for part in value)
+    return str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
+
+
+def read(name: str, given: str) -> Any:
+    """The value of a field in its own type; None for an empty text. `TrainConfig` says whether it is possible.
+
+    Raises:
+        UnknownNameError: there is no such field.
+        ConfigError: the text is not of its type.
+
+    >>> read("milestones", "0.5, 0.75"), read("lr", "0.1"), read("epochs", ""), read("flip", "true")
+    ((0.5, 0.75), 0.1, None, True)
+    """
+    if name not in KINDS:
+        raise UnknownNameError("training option", name, TRAIN_OPTIONS)
+    kind, given = KINDS[name], given.strip()
+    said = f"{name}={given[:40]!r}"
+    if kind is bool:
+        if given not in _TRUTH:
+            raise ConfigError(
+                f"{said} is not possible: use true or false.", key="choice", said=said, accepted="true, false"
+            )
+        return _TRUTH[given]
+    if not given or kind is str:
+        return () if not given and name == "milestones" else given or None
+    try:
+        if kind is tuple:
+            return tuple(_number(part) for part in given.replace(",", " ").split())
+        return _number(given) if kind is float else int(given)
+    except ValueError:
+        words = {int: "a whole number", float: "a number", tuple: "numbers with spaces between them"}[kind]
+        raise ConfigError(f"{said} is not possible: use {words}.", key="number", said=said) from None
+
+
+def _number(given: str) -> float:
+    number = float(given)
+    return int(number) if number.is_integer() and given.isdigit() else number
+
+
+def pairs(train: TrainConfig) -> list[tuple[str, str]]:
+    """What an address says of a training: what differs from the defaults and from the recipe."""
+    said = []
+    if train.dataset != _DEFAULTS["dataset"]:
+        said.append(("data", train.dataset))
+    if train.recipe != _DEFAULTS["recipe"]:
+        said.append(("recipe", train.recipe))
+    changed = train.changed()
+    lengths = ("epochs", "iterations")
+    if any(name in changed for name in lengths):
+        # One of them gives the run's length, and the recipe's other goes without saying.
+        changed = {name: value for name, value in changed.items() if name not in lengths or value is not None}
+    for name in FIGURES:
+        own = name not in train.source.figures and getattr(train, name) != _DEFAULTS[name]
+        if own or name in changed:
+            said.append((PREFIX + name, written(getattr(train, name))))
+    return said
+
+
+def taken_from(given: dict[str, str], problems: list[str], language: str) -> TrainConfig:
+    """The training that an address asks for, taken out of its parts; what cannot be is left out and said.
+
+    Args:
+        given: the address's parts, of which those read here are removed.
+        problems: gets a sentence for each part that cannot be.
+        language: of the sentences.
+    """
+    figures = {name: given.pop(PREFIX + name) for name in FIGURES if PREFIX + name in given}
+    values: dict[str, Any] = {}
+    for name, value in figures.items():
+        try:
+            values[name] = read(name, value)
+        except ExplorerError as error:
+            problems.append(sentence(error, language))
+    config = TrainConfig()
+    named = {name: given.pop(key) for name, key in (("dataset", "data"), ("recipe", "recipe")) if key in given}
+    # A recipe that starts from a trained net is only possible together with that net.
+    together = {name: values.pop(name) for name in ("start_from",) if name in values}
+    steps = [{**({"recipe": named["recipe"]} if "recipe" in named else {}), **together}]
+    steps += [{"dataset": named["dataset"]}] if "dataset" in named else []
+    for change in [*steps, *({name: value} for name, value in values.items())]:
+        try:
+            config = config.replace(**change)
+        except ExplorerError as error:
+            problems.append(sentence(error, language))
+    return config
