@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from explorer.app.problems import sentence
-from explorer.errors import ConfigError, ExplorerError, UnknownNameError
+from explorer.errors import ExplorerError
 from explorer.train_config import TRAIN_OPTIONS, TrainConfig
+from explorer.train_options import read_train_option
 
 PREFIX = "t."
 """Of a figure's name in the address."""
@@ -15,35 +16,18 @@ PREFIX = "t."
 FIGURES = tuple(name for name in TRAIN_OPTIONS if name not in ("dataset", "recipe"))
 
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
-_TRUTH = {"true": True, "false": False}
-_MANY = ("milestones", "scale_jitter")
-
-
-def _kind(hint: Any) -> type:
-    for kind in (bool, int, float):
-        if hint is kind or kind in get_args(hint):
-            return kind
-    return str
-
-
-KINDS: dict[str, type] = {
-    name: tuple if name in _MANY else _kind(hint)
-    for name, hint in get_type_hints(TrainConfig).items()
-    if name in TRAIN_OPTIONS
-}
-"""The type of each field; `tuple` where it is several numbers."""
 
 
 def written(value: Any) -> str:
     """A figure with all its digits; nothing for None.
 
     >>> written(0.0005), written((0.5, 0.75)), written(128), written(None), written(True)
-    ('0.0005', '0.5 0.75', '128', '', 'true')
+    ('0.0005', '0.5,0.75', '128', '', 'true')
     """
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return " ".join(written(part) for part in value)
+        return ",".join(written(part) for part in value)
     return str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
 
 
@@ -54,33 +38,11 @@ def read(name: str, given: str) -> Any:
         UnknownNameError: there is no such field.
         ConfigError: the text is not of its type.
 
-    >>> read("milestones", "0.5, 0.75"), read("lr", "0.1"), read("epochs", ""), read("flip", "true")
-    ((0.5, 0.75), 0.1, None, True)
+    >>> read("milestones", "0.5,0.75"), read("lr", "0.1"), read("epochs", ""), read("milestones", "")
+    ((0.5, 0.75), 0.1, None, ())
     """
-    if name not in KINDS:
-        raise UnknownNameError("training option", name, TRAIN_OPTIONS)
-    kind, given = KINDS[name], given.strip()
-    said = f"{name}={given[:40]!r}"
-    if kind is bool:
-        if given not in _TRUTH:
-            raise ConfigError(
-                f"{said} is not possible: use true or false.", key="choice", said=said, accepted="true, false"
-            )
-        return _TRUTH[given]
-    if not given or kind is str:
-        return () if not given and name == "milestones" else given or None
-    try:
-        if kind is tuple:
-            return tuple(_number(part) for part in given.replace(",", " ").split())
-        return _number(given) if kind is float else int(given)
-    except ValueError:
-        words = {int: "a whole number", float: "a number", tuple: "numbers with spaces between them"}[kind]
-        raise ConfigError(f"{said} is not possible: use {words}.", key="number", said=said) from None
-
-
-def _number(given: str) -> float:
-    number = float(given)
-    return int(number) if number.is_integer() and given.isdigit() else number
+    given = given.strip()
+    return read_train_option(name, given) if given or name == "milestones" else None
 
 
 def pairs(train: TrainConfig) -> list[tuple[str, str]]:
