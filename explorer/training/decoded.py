@@ -6,6 +6,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from safetensors import safe_open
@@ -37,7 +38,8 @@ def load_decoded(key: str) -> tuple[dict[str, Tensor], dict[str, str]] | None:
     except FileNotFoundError:
         return None
     except Exception:  # damaged in whatever way: it is made anew
-        file.unlink(missing_ok=True)
+        with suppress(OSError):
+            file.unlink()
         return None
     return tensors, notes
 
@@ -58,7 +60,8 @@ def keep_decoded(key: str, tensors: Mapping[str, Tensor], notes: Mapping[str, st
         if type(error).__name__ != "SafetensorError":  # how safetensors reports a full disk
             raise
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
     _make_room()
 
 
@@ -74,10 +77,8 @@ def _make_room() -> None:
     for count, (_, size, file) in enumerate(sorted(found, reverse=True), start=1):
         total += size
         if count > KEPT_SETS or (total > KEPT_BYTES and count > 1):
-            try:
-                file.unlink(missing_ok=True)
-            except OSError:
-                continue  # open in another process, on Windows
+            with suppress(OSError):  # open in another process, on Windows
+                file.unlink()
 
 
 def _sums(tensors: Mapping[str, Tensor]) -> dict[str, int]:

@@ -94,7 +94,7 @@ def _is_turned(image: Image.Image) -> bool:
 def _squared(image: Image.Image, side: int) -> Pixels:
     if image.size != (side, side):
         image = ImageOps.fit(image, (side, side), method=Image.Resampling.BICUBIC)
-    return np.asarray(image, dtype=np.uint8)
+    return np.array(image, dtype=np.uint8)  # a copy, which may be written to
 
 
 def read_all(
