@@ -7,9 +7,11 @@ machine, because a run whose process has died is recognised by that process.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -41,6 +43,7 @@ class RunStore:
     def __init__(self, path: Path | None = None) -> None:
         self.path = (paths.runs_folder() if path is None else Path(path)).absolute()
         self._database = Database(self.path / "runs.sqlite")
+        self._seen: dict[str, tuple[int, Run]] = {}
 
     def folder(self, run_id: str) -> Path:
         """Where a run's checkpoints and its log lie."""
@@ -85,12 +88,25 @@ class RunStore:
             ).fetchall()
             places, runs = run_sql.Places(connection), []
             for row in rows:
-                epochs = run_sql.epochs_of(connection, row)
                 try:
-                    runs.append(run_rows.run_from_row(row, places.status(row), places.position(row), epochs, ()))
+                    runs.append(self._listed(connection, row, places))
                 except (ExplorerError, TypeError):
                     continue
             return runs
+
+    def _listed(self, connection: sqlite3.Connection, row: sqlite3.Row, places: run_sql.Places) -> Run:
+        """A run without steps. One that has not changed since it was last listed is not put together again: a page
+        that follows a training lists all runs again and again.
+        """
+        known = self._seen.get(row["run_id"])
+        status, position = places.status(row), places.position(row)
+        if known is None or known[0] != row["revision"]:
+            run = run_rows.run_from_row(row, status, position, run_sql.epochs_of(connection, row), ())
+            self._seen[row["run_id"]] = (row["revision"], run)
+            return run
+        run = known[1]
+        same = (run.status, run.position) == (status, position)
+        return run if same else dataclasses.replace(run, status=status, position=position)
 
     def revision(self, run: str | None = None) -> tuple[int, str, int]:
         """What is different whenever a run, or any run of the store, has changed: cheap to ask again and again.
@@ -172,6 +188,7 @@ class RunStore:
                 run_sql.count_change(connection)
                 if folder.is_dir():
                     moved = _renamed(folder, folder.with_name(f".deleted-{folder.name}"))
+                self._seen.pop(row["run_id"], None)
         except BaseException:
             if moved is not None:
                 moved.rename(folder)  # the row is still there, so the folder has to be

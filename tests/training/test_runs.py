@@ -260,3 +260,14 @@ def test_why_a_run_failed_can_be_said_in_another_language(store: RunStore) -> No
         "Training broke off unexpectedly (RuntimeError: shapes differ); the run's log says where."
     )
     assert failed.error_key == "run_broke_off"
+
+
+def test_a_list_that_was_kept_follows_what_changes(tmp_path: Path) -> None:
+    store, other = RunStore(tmp_path), RunStore(tmp_path)
+    first = store.create(ModelConfig("resnet20"), TrainConfig("digits"))
+    second = store.create(ModelConfig("plain20"), TrainConfig("digits"))
+    assert [run.status for run in store.list()] == ["queued", "queued"]
+    other.request_stop(first.run_id)
+    assert [(run.name, run.status) for run in store.list()] == [(second.name, "queued"), (first.name, "stopped")]
+    other.delete(first.run_id)
+    assert [run.name for run in store.list()] == [second.name]
