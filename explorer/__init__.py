@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from explorer.analysis.receptive_field import receptive_field as receptive_field
     from explorer.catalog import list_models as list_models
     from explorer.config import ModelConfig as ModelConfig
+    from explorer.departures import departures as departures
+    from explorer.errors import CheckpointError as CheckpointError
     from explorer.errors import ConfigError as ConfigError
     from explorer.errors import ExplorerError as ExplorerError
     from explorer.errors import TraceError as TraceError
+    from explorer.errors import TrainingError as TrainingError
     from explorer.errors import UnknownNameError as UnknownNameError
     from explorer.figures.comparison import describe_running as describe_running
     from explorer.figures.comparison import describe_totals as describe_totals
@@ -57,24 +60,43 @@ if TYPE_CHECKING:
     from explorer.pictures import photograph as photograph
     from explorer.pictures import read_picture as read_picture
     from explorer.pictures import square as square
+    from explorer.progress import follow as follow
+    from explorer.progress import progress_words as progress_words
+    from explorer.run_results import EpochMetrics as EpochMetrics
+    from explorer.run_results import StepMetrics as StepMetrics
     from explorer.tables import compare_frame as compare_frame
     from explorer.tables import display_frame as display_frame
     from explorer.tables import fold as fold
     from explorer.tables import layer_frame as layer_frame
+    from explorer.train_config import TrainConfig as TrainConfig
+    from explorer.training.callbacks import Callback as Callback
     from explorer.training.contact_sheet import contact_sheet as contact_sheet
     from explorer.training.data import dataset_info as dataset_info
     from explorer.training.data import load_dataset as load_dataset
     from explorer.training.datasets import list_datasets as list_datasets
     from explorer.training.downloads import fetch_dataset as fetch_dataset
+    from explorer.training.fitting import adapt_to_data as adapt_to_data
+    from explorer.training.loop import fit as fit
+    from explorer.training.runs import RunStore as RunStore
+    from explorer.training.trained import evaluate as evaluate
+    from explorer.training.trained import load_trained as load_trained
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Callback": "explorer.training.callbacks",
+    "CheckpointError": "explorer.errors",
     "ConfigError": "explorer.errors",
+    "EpochMetrics": "explorer.run_results",
     "ExplorerError": "explorer.errors",
     "ModelConfig": "explorer.config",
+    "RunStore": "explorer.training.runs",
+    "StepMetrics": "explorer.run_results",
     "TraceError": "explorer.errors",
+    "TrainConfig": "explorer.train_config",
+    "TrainingError": "explorer.errors",
     "UnknownNameError": "explorer.errors",
+    "adapt_to_data": "explorer.training.fitting",
     "batch_errors_data": "explorer.figures.learning_curves",
     "bottleneck_block": "explorer.analysis.calculators",
     "calibrate": "explorer.analysis.calibration",
@@ -83,6 +105,7 @@ _HOMES = {
     "contact_sheet": "explorer.training.contact_sheet",
     "create_model": "explorer.models.create",
     "dataset_info": "explorer.training.data",
+    "departures": "explorer.departures",
     "depthwise_separable": "explorer.analysis.calculators",
     "describe_design": "explorer.figures.designs",
     "describe_diagram": "explorer.figures.diagram",
@@ -98,9 +121,12 @@ _HOMES = {
     "display_frame": "explorer.tables",
     "effective_receptive_field": "explorer.analysis.effective_field",
     "effective_receptive_field_steps": "explorer.analysis.effective_field",
+    "evaluate": "explorer.training.trained",
     "fetch_dataset": "explorer.training.downloads",
     "field_growth_data": "explorer.figures.field_growth",
+    "fit": "explorer.training.loop",
     "fold": "explorer.tables",
+    "follow": "explorer.progress",
     "layer_costs_data": "explorer.figures.layer_costs",
     "layer_frame": "explorer.tables",
     "layer_table": "explorer.analysis.layer_table",
@@ -108,6 +134,7 @@ _HOMES = {
     "list_datasets": "explorer.training.datasets",
     "list_models": "explorer.catalog",
     "load_dataset": "explorer.training.data",
+    "load_trained": "explorer.training.trained",
     "photograph": "explorer.pictures",
     "plot_design": "explorer.figures.designs",
     "plot_diagram": "explorer.figures.diagram",
@@ -117,6 +144,7 @@ _HOMES = {
     "plot_learning_curves": "explorer.figures.learning_curves",
     "plot_running": "explorer.figures.comparison",
     "plot_totals": "explorer.figures.comparison",
+    "progress_words": "explorer.progress",
     "published": "explorer.papers.loader",
     "read_picture": "explorer.pictures",
     "receptive_field": "explorer.analysis.receptive_field",

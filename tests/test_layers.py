@@ -25,7 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"config", "recipes"}),
     frozenset({"options", "results", "train_config"}),
     frozenset({"cost_results", "departures", "run_results", "train_options"}),
-    frozenset({"models", "papers"}),
+    frozenset({"models", "papers", "progress"}),
     frozenset({"analysis", "lesson_results", "training"}),
     frozenset({"tables", "figures"}),
     frozenset({"jobs"}),

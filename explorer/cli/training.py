@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -134,28 +133,13 @@ def evaluate(
     if split not in ("test", "train"):
         raise ConfigError(f"split={split[:40]!r} is not possible: use test or train.")
     wanted = read_net(net)
-    from explorer.training.data import load_dataset
-    from explorer.training.evaluation import evaluate as measure
-    from explorer.training.speed import resolve_device
-    from explorer.training.trained import check_classes, load_trained
+    from explorer.training.trained import evaluate as measure
+    from explorer.training.trained import load_trained
 
-    where = resolve_device(device)
     trained = load_trained(weights)
     if trained.config.arch != wanted.arch:
         raise ConfigError(f"{weights} holds {trained.config.label()}, not {wanted.arch}: name that net.")
-    name = data or trained.dataset
-    config = trained.config
-    dataset = load_dataset(name, image_size=config.image_size, channels=config.in_channels)
-    check_classes(trained, dataset.summary.classes, name)
-    result = measure(
-        trained.model.to(where),
-        dataset,
-        trained.preparation(str(where)),
-        name=config.label(),
-        weights=Path(weights).name if Path(weights).is_file() else weights,
-        split=split,
-    )
-    _show(result, format)
+    _show(measure(trained, data, split="train" if split == "train" else "test", device=device), format)
 
 
 def _show(result: Evaluation, format: str) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from explorer import units
 from explorer.cli import output
+from explorer.progress import progress_words
 from explorer.run_results import EpochMetrics, Run, StepMetrics
 
 _HEADER = "epoch  train error  test error  train loss  test loss  learning rate  images/s"
@@ -34,7 +35,6 @@ class Watching:
             columns = (
                 TextColumn("{task.description}"),
                 BarColumn(),
-                TaskProgressColumn(),
                 TextColumn("{task.fields[pace]}"),
             )
             self._bar = Progress(*columns, console=self._console, transient=True)
@@ -62,18 +62,14 @@ class Watching:
 
     def on_metrics(self, metrics: StepMetrics | EpochMetrics) -> None:
         """Training goes on."""
-        progress = metrics.progress
-        pace = ""
-        if progress.images_per_second is not None:
-            left = "" if progress.seconds_left is None else f" · {units.seconds(progress.seconds_left)} left"
-            pace = f"{progress.images_per_second:,.0f} images/s{left}"
         if isinstance(metrics, EpochMetrics):
             if not self._began:
                 self._began = True
                 self._print(_HEADER)
             self._print(_line(metrics))
         else:
-            self._show(f"epoch {metrics.epoch} · loss {metrics.loss:.3f}", progress.share, pace)
+            pace = progress_words(metrics.progress)
+            self._show(f"epoch {metrics.epoch} · loss {metrics.loss:.3f}", metrics.progress.share, pace)
 
     def end(self, run: Run) -> None:
         """How it has ended."""

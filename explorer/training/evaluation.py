@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.run_results import Evaluation
 from explorer.training.augment import Augmentation
-from explorer.training.batches import TEST_BATCH, on_device, read_batches
-from explorer.training.splits import DataSet, Split
+from explorer.training.batches import TEST_BATCH, read_batches
+from explorer.training.splits import Split
 
 _NORMAL_95 = 1.959963984540054
 """The normal distribution's 97.5th percentile."""
@@ -110,43 +108,3 @@ def confidence_interval(right: int, pictures: int) -> tuple[float, float]:
     middle = (share + z * z / (2 * pictures)) / (1 + z * z / pictures)
     half = z * math.sqrt(share * (1 - share) / pictures + z * z / (4 * pictures**2)) / (1 + z * z / pictures)
     return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def evaluate(
-    model: nn.Module,
-    dataset: DataSet,
-    augmentation: Augmentation,
-    *,
-    name: str,
-    weights: str,
-    split: str = "test",
-) -> Evaluation:
-    """Evaluate a net on one split of a data set, in float32.
-
-    Args:
-        model: on the augmentation's device.
-        dataset: the data.
-        augmentation: with the mean and standard deviation that the net was trained with.
-        name: label of the net.
-        weights: where its weights come from.
-        split: `test`, `val` or `train`.
-    """
-    began = time.perf_counter()
-    pictures = {"test": dataset.test, "train": dataset.train, "val": dataset.val}[split]
-    assert pictures is not None
-    counts = count_errors(model, on_device(pictures, augmentation.device), augmentation)
-    low, high = confidence_interval(counts.pictures - counts.wrong, counts.pictures)
-    top5_error = counts.top5_error(len(dataset.summary.classes))
-    return Evaluation(
-        model=name,
-        weights=weights,
-        dataset=dataset.summary.name,
-        split=split,
-        pictures=counts.pictures,
-        top1=1 - counts.error,
-        top5=None if top5_error is None else 1 - top5_error,
-        low=low,
-        high=high,
-        loss=counts.loss / counts.pictures,
-        seconds=time.perf_counter() - began,
-    )

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import copy
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor, nn
 
 from explorer.config import ModelConfig
 from explorer.errors import CheckpointError, ConfigError, UnknownNameError
 from explorer.models.create import create_model
+from explorer.run_results import Evaluation
 from explorer.train_config import TrainConfig
 from explorer.training.augment import Augmentation
+from explorer.training.batches import on_device
 from explorer.training.checkpoints import BEST
+from explorer.training.data import load_dataset
+from explorer.training.evaluation import confidence_interval, count_errors
 from explorer.training.runs import RunStore
+from explorer.training.speed import resolve_device
 from explorer.training.start import trained_net
 
 
@@ -65,7 +73,7 @@ def load_trained(weights: str, store: RunStore | None = None) -> Trained:
         return Trained(
             model=model.eval(),
             config=config,
-            source=weights,
+            source=path.name if Path(weights).is_file() else weights,
             dataset=str(header["dataset"]),
             classes=tuple(header["classes"]),
             mean=tuple(header["mean"]),
@@ -91,6 +99,56 @@ def weights_file(weights: str, store: RunStore) -> Path:
         if path.suffix or len(path.parts) > 1:
             raise CheckpointError(f"There is no file {weights}.", key="checkpoint_missing", file=weights) from None
         raise
+
+
+def evaluate(
+    weights: str | Trained,
+    data: str | None = None,
+    *,
+    split: Literal["test", "train"] = "test",
+    device: str = "auto",
+    store: RunStore | None = None,
+) -> Evaluation:
+    """How often a trained net is right, with a 95 % confidence interval.
+
+    Args:
+        weights: name or id of a run, the path of a file, or what `load_trained` gave.
+        data: a data set with the classes that the net was trained on; default: the one that it was trained on.
+        split: which pictures of the data.
+        device: where to compute.
+        store: where to look for runs; default: in explorer's home.
+
+    Raises:
+        UnknownNameError: there is no such run, file or data set.
+        ConfigError: the data has other classes, or this machine has no such device.
+        CheckpointError: the weights cannot be read.
+    """
+    where = resolve_device(device)
+    trained = load_trained(weights, store) if isinstance(weights, str) else weights
+    config = trained.config
+    name = data or trained.dataset
+    dataset = load_dataset(name, image_size=config.image_size, channels=config.in_channels)
+    check_classes(trained, dataset.summary.classes, name)
+    pictures = dataset.test if split == "test" else dataset.train
+    began = time.perf_counter()
+    model = copy.deepcopy(trained.model).to(where)
+    augmentation = trained.preparation(str(where))
+    counts = count_errors(model, on_device(pictures, where), augmentation)
+    low, high = confidence_interval(counts.pictures - counts.wrong, counts.pictures)
+    top5_error = counts.top5_error(config.num_classes)
+    return Evaluation(
+        model=config.label(),
+        weights=trained.source,
+        dataset=name,
+        split=split,
+        pictures=counts.pictures,
+        top1=1 - counts.error,
+        top5=None if top5_error is None else 1 - top5_error,
+        low=low,
+        high=high,
+        loss=counts.loss / counts.pictures,
+        seconds=time.perf_counter() - began,
+    )
 
 
 def check_classes(trained: Trained, classes: tuple[str, ...], dataset: str) -> None:
