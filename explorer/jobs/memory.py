@@ -14,12 +14,12 @@ from explorer import units
 from explorer.analysis.cost import training_cost
 from explorer.config import ModelConfig
 from explorer.cost_results import Calibration
-from explorer.errors import TrainingError
+from explorer.errors import ExplorerError, TrainingError
 from explorer.jobs.slots import slots_of
 from explorer.run_results import Run
 from explorer.train_config import TrainConfig
 from explorer.training.augment import stored_side
-from explorer.training.datasets import DATASETS
+from explorer.training.data import MEMORY_SHARE, dataset_info
 
 _PROCESS_BYTES = 400 * 2**20
 """What a process takes that has imported torch and computed something; on a GPU, the driver's share."""
@@ -39,10 +39,11 @@ def check_memory(model: ModelConfig, train: TrainConfig, *, running: tuple[Run, 
     """
     device = min(slots_of(train))
     free = free_bytes(device) + sum(needed_bytes(run.model, run.train, device) for run in running)
-    needed = needed_bytes(model, train, device)
+    needed_for = forecast(model, train, device)
+    needed = needed_for(train.batch_size)
     if needed <= free:
         return
-    fitting = largest_batch(train.batch_size, lambda batch: needed_bytes(model, train, device, batch) <= free)
+    fitting = largest_batch(train.batch_size, lambda batch: needed_for(batch) <= free)
     size, shown_free, shown_needed = train.batch_size, units.size(free), units.size(needed)
     begin = (
         f"Training {model.label()} with batches of {size} pictures takes about {shown_needed} of memory, of which "
@@ -60,7 +61,8 @@ def out_of_memory(model: ModelConfig, train: TrainConfig) -> TrainingError:
     device, size = min(slots_of(train)), train.batch_size
     free = free_bytes(device) + _own_bytes(device)
     # The forecast was too low, so a batch that it allows is believed only if it is clearly smaller.
-    fitting = max(1, largest_batch(size // 2, lambda batch: needed_bytes(model, train, device, batch) <= free))
+    needed_for = forecast(model, train, device)
+    fitting = max(1, largest_batch(size // 2, lambda batch: needed_for(batch) <= free))
     message = f"Batches of {size} pictures do not fit into the memory of {device}: use batch_size={fitting} or less."
     return TrainingError(message, key="memory_ran_out", size=size, device=device, fitting=fitting)
 
@@ -75,25 +77,42 @@ def _own_bytes(device: str) -> int:
 
 
 def needed_bytes(model: ModelConfig, train: TrainConfig, device: str, batch_size: int | None = None) -> int:
-    """Memory that a training takes on a device, with its pictures; on the CPU, over all of its processes."""
+    """Memory that a training takes on a device, with its pictures; on the CPU, over all of its processes.
+
+    Args:
+        model: the net.
+        train: how it is trained.
+        device: `cpu` or `cuda:0`.
+        batch_size: over all devices; default: the training's own.
+    """
+    return forecast(model, train, device)(batch_size or train.batch_size)
+
+
+def forecast(model: ModelConfig, train: TrainConfig, device: str) -> Callable[[int], int]:
+    """The same for any batch size, with what does not depend on it computed once."""
     kind = "cpu" if device == "cpu" else "cuda"
-    batch = -(-(batch_size or train.batch_size) // train.devices)
-    cost = training_cost(model, batch, optimizer="momentum" if train.momentum else "sgd", calibration=_any_speed(kind))
-    pictures = pictures_bytes(model, train)
+    speed = Calibration(kind, 1, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0)  # any: only memory is asked for
     processes = train.devices if device == "cpu" else 1
-    return processes * (cost.memory_bytes + _PROCESS_BYTES + pictures)
+    fixed = _PROCESS_BYTES + pictures_bytes(model, train)
+
+    def needed(batch_size: int) -> int:
+        batch = -(-batch_size // train.devices)
+        cost = training_cost(model, batch, optimizer="momentum" if train.momentum else "sgd", calibration=speed)
+        return processes * (cost.memory_bytes + fixed)
+
+    return needed
 
 
 def pictures_bytes(model: ModelConfig, train: TrainConfig) -> int:
-    """Memory that the pictures of a data set take, one byte a value; 0 for a folder, whose pictures can stay there."""
-    data = DATASETS.get(train.dataset)
-    if data is None:
-        return 0
+    """Memory that the pictures of a data set take, one byte a value; 0 where they stay in their files."""
+    try:
+        data = dataset_info(train.dataset)
+    except ExplorerError:
+        return 0  # loading it will say what is wrong
     per_class = [(data.train_pictures, train.subset), (data.test_pictures, train.test_subset)]
-    count = sum(
-        all_of_them if few is None else min(all_of_them, few * data.num_classes) for all_of_them, few in per_class
-    )
-    return count * model.in_channels * stored_side(train, model.image_size) ** 2
+    count = sum(whole if few is None else min(whole, few * data.num_classes) for whole, few in per_class)
+    together = count * model.in_channels * stored_side(train, model.image_size) ** 2
+    return together if together <= MEMORY_SHARE * psutil.virtual_memory().available else 0
 
 
 def largest_batch(below: int, fits: Callable[[int], bool]) -> int:
@@ -147,8 +166,3 @@ def _free_on_gpu(index: int) -> int:
 
     free, _ = torch.cuda.mem_get_info(index)
     return free
-
-
-def _any_speed(device: str) -> Calibration:
-    """Only the memory is asked for, so that nothing has to be measured."""
-    return Calibration(device, 1, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0)

@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from explorer.errors import ExplorerError, TrainingError, UnknownNameError
+from explorer.errors import ExplorerError, TrainingError
 from explorer.jobs.slots import slots_of
 from explorer.run_results import EpochMetrics, Run, StepMetrics
 from explorer.training.runs import RunStore
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from explorer.training.callbacks import Callback
     from explorer.training.loop import Training
     from explorer.training.splits import DataSet
@@ -203,20 +204,9 @@ def _train_along(store: RunStore, run: Run, callbacks: Sequence[Callback], datas
 
 
 def _start_file(store: RunStore, run: Run) -> Path | None:
-    """The file of weights that `start_from` names: the best epoch of a run, or a file."""
-    from explorer.training.checkpoints import BEST
+    from explorer.training.trained import weights_file
 
-    named = run.train.start_from
-    if named is None:
-        return None
-    if Path(named).is_file():
-        return Path(named)
-    try:
-        return store.folder(store.get(named).run_id) / BEST
-    except UnknownNameError:
-        if Path(named).suffix:
-            return Path(named)  # a file that is not there: reading it says so
-        raise
+    return None if run.train.start_from is None else weights_file(run.train.start_from, store)
 
 
 def _begin(store: RunStore, run: Run, training: Training) -> None:
