@@ -104,7 +104,8 @@ def _classes(name: str, dataset: Any) -> tuple[str, ...]:
     count = DATASETS[name].num_classes
     if name in _DIGITS:
         return tuple(str(digit) for digit in range(count))
-    return tuple(getattr(dataset, "classes", None) or (str(number) for number in range(1, count + 1)))
+    names = getattr(dataset, "classes", None) or [str(number) for number in range(1, count + 1)]
+    return tuple(name if isinstance(name, str) else name[0] for name in names)  # Imagenette's have synonyms
 
 
 def _pictures(data: Any) -> Any:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from picture_files import make_folder, picture
+from PIL import Image
 
 from explorer.errors import ExplorerError
 from explorer.pictures import PictureError, read_picture, square
