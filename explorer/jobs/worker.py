@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.errors import ExplorerError
-from explorer.jobs.running import run_here
+from explorer.jobs.running import is_first_process, run_here
 from explorer.training.callbacks import Callback
 from explorer.training.runs import RunStore
 
@@ -58,7 +58,8 @@ def main(arguments: Sequence[str]) -> int:
     except Exception:
         traceback.print_exc()
         return 1
-    print(f"{run.name}: {run.status}")
+    if is_first_process():
+        print(f"{run.name}: {run.status}")
     return 0
 
 
