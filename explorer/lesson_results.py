@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
+from explorer.catalog import find_entry
 from explorer.config import ModelConfig
 from explorer.papers.loader import PublishedFigure
 from explorer.run_results import Status
@@ -22,6 +23,15 @@ BLOCK_KINDS: tuple[BlockKind, ...] = ("plain", "residual", "zero-init")
 
 _NORMAL_95 = 1.959963984540054
 """The normal distribution's 97.5th percentile."""
+
+
+def net_title(net: str) -> str:
+    """How the papers write a net; which picture size it is for goes without saying in a lesson.
+
+    >>> net_title("plain20"), net_title("resnet56")
+    ('Plain-20', 'ResNet-56')
+    """
+    return find_entry(net).title.removesuffix(" (CIFAR)")
 
 
 # ---------------------------------------------------------------- the degradation lesson
@@ -100,6 +110,11 @@ class LessonCurve:
     epochs: tuple[int, ...]
     train_errors: tuple[float, ...]
     test_errors: tuple[float, ...]
+
+    @property
+    def title(self) -> str:
+        """How the papers write the net."""
+        return net_title(self.net)
 
     def errors(self, kind: ErrorKind) -> tuple[float, ...]:
         """The training errors or the test errors."""
@@ -274,8 +289,8 @@ class ConstructedResult:
         train_pictures: on how many training pictures.
         test_pictures: on how many test pictures.
         dataset: of which data.
-        source_epochs: epochs that the source was trained.
-        trained_epochs: epochs that the other was trained; 0 where there is none.
+        source_epochs: after which epoch the source's weights were taken, its best one.
+        trained_epochs: after which the other's were; 0 where there is none.
     """
 
     source: NetErrors

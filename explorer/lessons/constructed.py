@@ -12,16 +12,14 @@ from explorer.config import ModelConfig
 from explorer.errors import CheckpointError, ConfigError
 from explorer.lesson_results import ConstructedResult, NetErrors
 from explorer.lessons.identity import deepen, deepened
-from explorer.models.create import create_model
 from explorer.run_results import Run
 from explorer.training.augment import Augmentation, stored_side
 from explorer.training.batches import TEST_BATCH, read_batches
-from explorer.training.checkpoints import BEST
 from explorer.training.data import load_dataset
 from explorer.training.evaluation import testing
 from explorer.training.runs import RunStore
 from explorer.training.splits import DataSet, Split
-from explorer.training.start import trained_net
+from explorer.training.trained import load_trained
 
 _CPU = torch.device("cpu")
 """Logits are to be compared to the bit, which float32 on a CPU allows."""
@@ -71,13 +69,11 @@ def constructed_solution(
     deeper = deepened(trained.model, arch)
     other = None if beside is None else store.get(beside)
     _check_beside(trained, deeper, other)
-    source, weights, epochs = _load(store, trained)
-    constructed = _Net(deeper, deepen(source.config, weights, arch), source.augmentation)
+    source = _load(store, trained)
+    constructed = _Net(deeper, deepen(source.config, source.model.state_dict(), arch), source.augmentation)
     nets = [source, constructed]
-    other_epochs = 0
     if other is not None:
-        loaded, _, other_epochs = _load(store, other)
-        nets.append(loaded)
+        nets.append(_load(store, other))
     dataset = _pictures(trained)
     splits = [_some(dataset.train, pictures, trained.train.seed), _some(dataset.test, pictures, trained.train.seed)]
     counts = _Comparison(nets, sum(len(split) for split in splits), on_progress)
@@ -103,8 +99,8 @@ def constructed_solution(
         train_pictures=len(splits[0]),
         test_pictures=len(splits[1]),
         dataset=trained.train.dataset,
-        source_epochs=epochs,
-        trained_epochs=other_epochs,
+        source_epochs=trained.best_epoch,
+        trained_epochs=0 if other is None else other.best_epoch,
     )
 
 
@@ -140,19 +136,13 @@ def _logits(net: _Net, images: Tensor) -> Tensor:
     return logits  # (n, classes)
 
 
-def _load(store: RunStore, run: Run) -> tuple[_Net, dict[str, Tensor], int]:
-    """A run's net with its best weights, and the epoch that they are from."""
-    path = store.folder(run.run_id) / BEST
-    if not path.is_file():
+def _load(store: RunStore, run: Run) -> _Net:
+    """A run's net as it was after its best epoch."""
+    if not run.best_epoch:
         message = f"The run {run.name} has no weights yet: wait until its first epoch has been trained."
         raise CheckpointError(message, key="no_weights_yet", name=run.name)
-    config, weights, header = trained_net(path)
-    model = create_model(config)
-    model.load_state_dict(weights)
-    # Testing shifts no colours, so their components need not be known.
-    train = run.train.replace(colour_shift=0.0)
-    augmentation = Augmentation(train, tuple(header["mean"]), tuple(header["std"]), config.image_size)
-    return _Net(config, model, augmentation), weights, int(header["metrics"]["epoch"])
+    trained = load_trained(run.run_id, store)
+    return _Net(trained.config, trained.model, trained.preparation())
 
 
 def _check_beside(trained: Run, deeper: ModelConfig, other: Run | None) -> None:
