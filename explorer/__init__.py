@@ -36,6 +36,13 @@ if TYPE_CHECKING:
     from explorer.figures.comparison import plot_totals as plot_totals
     from explorer.figures.comparison import running_data as running_data
     from explorer.figures.comparison import totals_data as totals_data
+    from explorer.figures.constructed import constructed_data as constructed_data
+    from explorer.figures.constructed import describe_constructed as describe_constructed
+    from explorer.figures.constructed import plot_constructed as plot_constructed
+    from explorer.figures.degradation import degradation_data as degradation_data
+    from explorer.figures.degradation import describe_degradation as describe_degradation
+    from explorer.figures.degradation import lesson_frame as lesson_frame
+    from explorer.figures.degradation import plot_degradation as plot_degradation
     from explorer.figures.designs import describe_design as describe_design
     from explorer.figures.designs import design_data as design_data
     from explorer.figures.designs import plot_design as plot_design
@@ -55,6 +62,22 @@ if TYPE_CHECKING:
     from explorer.figures.learning_curves import describe_learning_curves as describe_learning_curves
     from explorer.figures.learning_curves import learning_curves_data as learning_curves_data
     from explorer.figures.learning_curves import plot_learning_curves as plot_learning_curves
+    from explorer.figures.one_block import describe_one_block as describe_one_block
+    from explorer.figures.one_block import one_block_data as one_block_data
+    from explorer.figures.one_block import plot_one_block as plot_one_block
+    from explorer.lesson_results import check_guess as check_guess
+    from explorer.lessons.constructed import constructed_solution as constructed_solution
+    from explorer.lessons.degradation import list_lessons as list_lessons
+    from explorer.lessons.degradation import plan_lesson as plan_lesson
+    from explorer.lessons.degradation import read_lesson as read_lesson
+    from explorer.lessons.degradation import resume_lesson as resume_lesson
+    from explorer.lessons.degradation import start_lesson as start_lesson
+    from explorer.lessons.degradation import stop_lesson as stop_lesson
+    from explorer.lessons.one_block import one_block as one_block
+    from explorer.lessons.one_block import one_block_steps as one_block_steps
+    from explorer.lessons.sentences import describe_guess as describe_guess
+    from explorer.lessons.sentences import describe_lesson as describe_lesson
+    from explorer.lessons.sentences import describe_lesson_limits as describe_lesson_limits
     from explorer.models.create import create_model as create_model
     from explorer.papers.loader import published as published
     from explorer.pictures import photograph as photograph
@@ -100,20 +123,30 @@ _HOMES = {
     "batch_errors_data": "explorer.figures.learning_curves",
     "bottleneck_block": "explorer.analysis.calculators",
     "calibrate": "explorer.analysis.calibration",
+    "check_guess": "explorer.lesson_results",
     "clear_caches": "explorer.analysis.layer_table",
     "compare_frame": "explorer.tables",
+    "constructed_data": "explorer.figures.constructed",
+    "constructed_solution": "explorer.lessons.constructed",
     "contact_sheet": "explorer.training.contact_sheet",
     "create_model": "explorer.models.create",
     "dataset_info": "explorer.training.data",
+    "degradation_data": "explorer.figures.degradation",
     "departures": "explorer.departures",
     "depthwise_separable": "explorer.analysis.calculators",
+    "describe_constructed": "explorer.figures.constructed",
+    "describe_degradation": "explorer.figures.degradation",
     "describe_design": "explorer.figures.designs",
     "describe_diagram": "explorer.figures.diagram",
     "describe_effective": "explorer.figures.field_picture",
     "describe_field_growth": "explorer.figures.field_growth",
     "describe_field_on_picture": "explorer.figures.field_picture",
+    "describe_guess": "explorer.lessons.sentences",
     "describe_layer_costs": "explorer.figures.layer_costs",
     "describe_learning_curves": "explorer.figures.learning_curves",
+    "describe_lesson": "explorer.lessons.sentences",
+    "describe_lesson_limits": "explorer.lessons.sentences",
+    "describe_one_block": "explorer.figures.one_block",
     "describe_running": "explorer.figures.comparison",
     "describe_totals": "explorer.figures.comparison",
     "design_data": "explorer.figures.designs",
@@ -131,26 +164,39 @@ _HOMES = {
     "layer_frame": "explorer.tables",
     "layer_table": "explorer.analysis.layer_table",
     "learning_curves_data": "explorer.figures.learning_curves",
+    "lesson_frame": "explorer.figures.degradation",
     "list_datasets": "explorer.training.datasets",
+    "list_lessons": "explorer.lessons.degradation",
     "list_models": "explorer.catalog",
     "load_dataset": "explorer.training.data",
     "load_trained": "explorer.training.trained",
+    "one_block": "explorer.lessons.one_block",
+    "one_block_data": "explorer.figures.one_block",
+    "one_block_steps": "explorer.lessons.one_block",
     "photograph": "explorer.pictures",
+    "plan_lesson": "explorer.lessons.degradation",
+    "plot_constructed": "explorer.figures.constructed",
+    "plot_degradation": "explorer.figures.degradation",
     "plot_design": "explorer.figures.designs",
     "plot_diagram": "explorer.figures.diagram",
     "plot_field_growth": "explorer.figures.field_growth",
     "plot_field_on_picture": "explorer.figures.field_picture",
     "plot_layer_costs": "explorer.figures.layer_costs",
     "plot_learning_curves": "explorer.figures.learning_curves",
+    "plot_one_block": "explorer.figures.one_block",
     "plot_running": "explorer.figures.comparison",
     "plot_totals": "explorer.figures.comparison",
     "progress_words": "explorer.progress",
     "published": "explorer.papers.loader",
+    "read_lesson": "explorer.lessons.degradation",
     "read_picture": "explorer.pictures",
     "receptive_field": "explorer.analysis.receptive_field",
+    "resume_lesson": "explorer.lessons.degradation",
     "running_data": "explorer.figures.comparison",
     "square": "explorer.pictures",
     "stacked_convs": "explorer.analysis.calculators",
+    "start_lesson": "explorer.lessons.degradation",
+    "stop_lesson": "explorer.lessons.degradation",
     "totals_data": "explorer.figures.comparison",
     "training_cost": "explorer.analysis.cost",
 }

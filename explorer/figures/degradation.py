@@ -71,6 +71,16 @@ def plot_degradation(lesson: LessonResult, language: str = "en") -> go.Figure:
         for index, curve in enumerate(by_depth):
             _add_curve(figure, curve, shades[index], _DASHES[index % len(_DASHES)], suffix, language)
         _add_published(figure, lesson, [curve.net for curve in by_depth], longest, suffix, language)
+        figure.add_annotation(
+            text=f"<b>{text(f'degradation.family.{family}', language)}</b>",
+            x=0.98,
+            xref=f"x{suffix} domain",
+            y=1,
+            yref="paper",
+            xanchor="right",
+            yanchor="top",
+            showarrow=False,
+        )
         left = number * width + (_GAP / 2 if number else 0)
         right = (number + 1) * width - (_GAP / 2 if number < len(families) - 1 else 0)
         figure.update_layout(
@@ -136,10 +146,9 @@ def _add_published(
             ),
         )
     if figures:
-        words = ", ".join(f"{published.net} {published.text}" for published in figures)
         figure.add_annotation(
-            text=text("degradation.published", language, figures=words),
-            x=0.01,
+            text=text("degradation.published", language),
+            x=0.02,
             xref=f"x{suffix} domain",
             y=min(published.value for published in figures),
             yref=f"y{suffix}",

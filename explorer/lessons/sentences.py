@@ -44,7 +44,13 @@ def describe_lesson_limits(lesson: LessonResult, language: str = "en") -> list[s
         # Of one error; the margin is that of the difference of two alike.
         points = 100 * lesson.margin(widest, widest, "test") / 2**0.5
         found.append(
-            text("degradation.limits.pictures", language, pictures=lesson.test_pictures, points=f"{points:.1f}")
+            text(
+                "degradation.limits.pictures",
+                language,
+                net=widest.title,
+                pictures=lesson.test_pictures,
+                points=f"{points:.1f}",
+            )
         )
     plain = _ends(lesson, residual=False)
     if plain is not None and _clear(lesson, *plain, "train") and plain[1].final("train") > plain[0].final("train"):
