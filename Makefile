@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 TEST_WORKERS ?= 2
-BENCHMARKS ?= layer_table step_cost startup first_chart choices
+BENCHMARKS ?= layer_table step_cost startup first_chart choices training
 
 # The first Python from 3.11 to 3.13 that is there; PYTHON=/path/to/python chooses another.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help app test test-slow lint format typecheck notebooks benchmarks screenshots wheel clean
+.PHONY: help app test test-slow test-gpu lint format typecheck notebooks benchmarks screenshots wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -24,11 +24,14 @@ app: $(VENV)/.app  ## build .venv if need be and open the app (ARGS="--port 8000
 	@$(BIN)/explorer app $(ARGS)
 
 test: lint typecheck  ## check the style and the types, and run every test but the slow ones
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "not slow and not browser and not serial"
-	$(BIN)/python -m pytest -m "not slow and (browser or serial)"
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "not slow and not browser and not serial and not gpu"
+	$(BIN)/python -m pytest -m "not slow and not gpu and (browser or serial)"
 
 test-slow: $(VENV)/.dev  ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow
+
+test-gpu: $(VENV)/.dev  ## run the tests that need a GPU; without one they are skipped, with the reason
+	$(BIN)/python -m pytest -m gpu
 
 lint: $(VENV)/.dev  ## check the style
 	$(BIN)/ruff check
