@@ -231,31 +231,33 @@ def _checked(name: str, value: Any) -> Any:
         return _one_of(name, value, CHOICES[name])
     if name in ("flip", "nesterov"):
         if not isinstance(value, bool):
-            raise _impossible(name, value, "true or false", key="choice", accepted="true, false")
+            raise _no_choice(name, value, "true or false")
         return value
     if name in ("milestones", "scale_jitter"):
         return _numbers(name, value)
     if name == "device":
         if not isinstance(value, str) or not _DEVICE.fullmatch(value):
             accepted = "auto, cpu, cuda, cuda:1 or mps"
-            raise _impossible(name, value, accepted, key="choice", accepted=accepted)
+            raise _no_choice(name, value, accepted)
         return value
     if name in ("dataset", "recipe", "start_from"):
         if not isinstance(value, str) or not value:
-            raise _impossible(name, value, "a name or a path", key="choice", accepted="…")
+            raise _no_choice(name, value, "a name or a path")
         return value
     kind, low, high = _RANGES[name]
     number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
     if not number or not low <= value <= high:
         words = "a whole number" if kind is int else "a number"
         least, most = (f"{end:g}" if end < 10**6 else f"{int(end)}" for end in (low, high))
-        raise _impossible(name, value, f"{words} from {least} to {most}", key="range", low=least, high=most)
+        said = _shown(name, value)
+        message = f"{said} is not possible: use {words} from {least} to {most}."
+        raise ConfigError(message, key="range", said=said, low=least, high=most)
     return kind(value)
 
 
 def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
-        raise _impossible(name, value, join_or(choices), key="choice", accepted=join_or(choices))
+        raise _no_choice(name, value, join_or(choices))
     return value
 
 
@@ -272,10 +274,14 @@ def _numbers(name: str, value: Any) -> tuple[Any, ...]:
         "milestones": "rising shares of the run between 0 and 1",
         "scale_jitter": "two sides from 224 to 2240 pixels, the smaller first",
     }[name]
-    raise _impossible(name, value, accepted, key="choice", accepted=accepted)
+    raise _no_choice(name, value, accepted)
 
 
-def _impossible(name: str, value: object, use: str, *, key: str, **values: object) -> ConfigError:
+def _no_choice(name: str, value: object, accepted: str) -> ConfigError:
+    said = _shown(name, value)
+    return ConfigError(f"{said} is not possible: use {accepted}.", key="choice", said=said, accepted=accepted)
+
+
+def _shown(name: str, value: object) -> str:
     shown = repr(value[:40]) if isinstance(value, str) else str(value)[:40]
-    said = f"{name}={shown}"
-    return ConfigError(f"{said} is not possible: use {use}.", key=key, said=said, **values)
+    return f"{name}={shown}"

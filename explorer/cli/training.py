@@ -38,7 +38,7 @@ def train(
     options: dict[str, Any],
     training: dict[str, Any],
 ) -> None:
-    """Train a net, here and now, or as soon as the device is free.
+    """Train a net, as soon as the device is free.
 
     The net's classes, channels and picture size follow the data unless you give them. Ctrl-C stops; --resume goes on.
     On several devices: --devices 2, or torchrun --nproc-per-node 2 -m explorer train ...
@@ -128,7 +128,7 @@ def evaluate(
     device: Annotated[str, typer.Option(metavar="NAME", help="Where to compute.")] = "auto",
     format: Format = "table",
 ) -> None:
-    """Measure how often a trained net is right, on pictures that it has not learned from."""
+    """Measure how often a trained net is right."""
     writers.checked_format(format)
     if split not in ("test", "train"):
         raise ConfigError(f"split={split[:40]!r} is not possible: use test or train.")

@@ -196,7 +196,8 @@ class Training:
             "format": 1,
             "model": config_fields(self.model_config),
             "train": {name: list(value) if isinstance(value, tuple) else value for name, value in train.items()},
-            "resolved": dict(self.resolved),
+            # Not the threads: a run may go on with another number of them, if not to the same last bit.
+            "resolved": {name: value for name, value in self.resolved.items() if name != "threads"},
             "dataset": summary.name,
             "classes": list(summary.classes),
             "mean": list(data.mean),

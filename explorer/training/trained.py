@@ -38,6 +38,7 @@ class Trained:
         classes: names of its outputs.
         mean: of each channel of its training pictures, on a scale from 0 to 1.
         std: their standard deviation.
+        seed: of the training: a folder without a test part is divided by it.
     """
 
     model: nn.Module
@@ -47,6 +48,7 @@ class Trained:
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    seed: int = 0
 
     def preparation(self, device: str = "cpu") -> Augmentation:
         """From uint8 pictures of the net's size to what it takes."""
@@ -78,6 +80,7 @@ def load_trained(weights: str, store: RunStore | None = None) -> Trained:
             classes=tuple(header["classes"]),
             mean=tuple(header["mean"]),
             std=tuple(header["std"]),
+            seed=int(header["train"]["seed"]),
         )
     except (KeyError, TypeError) as error:
         message = f"{path.name} does not say what its net was trained on."
@@ -127,7 +130,8 @@ def evaluate(
     trained = load_trained(weights, store) if isinstance(weights, str) else weights
     config = trained.config
     name = data or trained.dataset
-    dataset = load_dataset(name, image_size=config.image_size, channels=config.in_channels)
+    # By the training's seed: where a folder has no test part, these are the pictures that were kept apart.
+    dataset = load_dataset(name, image_size=config.image_size, channels=config.in_channels, seed=trained.seed)
     check_classes(trained, dataset.summary.classes, name)
     pictures = dataset.test if split == "test" else dataset.train
     began = time.perf_counter()
