@@ -101,7 +101,9 @@ def measure_paces(nets: Sequence[tuple[ModelConfig, TrainConfig]]) -> Paces:
         message = f"How fast this machine trains could not be measured ({reason})."
         raise ExplorerError(message, key="no_pace", reason=reason) from error
     if "error" in answer:
-        raise ExplorerError(answer["error"], key=answer["key"], **answer["values"])
+        refused = ExplorerError(answer["error"])  # as it was raised there
+        refused.key, refused.values = answer["key"], answer["values"]
+        raise refused
     return Paces(
         start=answer["ready"] - began,
         load=answer["load"],

@@ -81,7 +81,7 @@ def test_where_pictures_run_out_there_are_more_epochs(at: Callable[..., LessonPl
 
 
 def test_where_time_runs_out_there_are_fewer_epochs(at: Callable[..., LessonPlan]) -> None:
-    plan = at(1.0, "1 min")
+    plan = at(5.0, "1 min")
     train = plan.runs[0].train
     assert plan.epochs == train.epochs == 2
     assert plan.pictures >= 4 * train.batch_size, "a few batches, or there is nothing to compare"

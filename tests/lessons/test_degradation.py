@@ -1,0 +1,128 @@
+"""A lesson from its plan to its result, with runs in processes of their own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from explorer.config import ModelConfig
+from explorer.errors import ExplorerError, UnknownNameError
+from explorer.jobs import queue
+from explorer.lesson_results import LessonPlan, LessonResult, PlannedRun
+from explorer.lessons.degradation import (
+    list_lessons,
+    plan_lesson,
+    read_lesson,
+    resume_lesson,
+    start_lesson,
+    stop_lesson,
+)
+from explorer.train_config import TrainConfig
+from explorer.training.runs import RunStore
+
+TRAIN = TrainConfig("digits", subset=8, test_subset=5, epochs=2, batch_size=16, lr=0.1, compile="off", device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def no_worker_is_left(store: RunStore) -> Iterator[None]:
+    yield
+    queue.stop_all(store, within_seconds=5)
+
+
+def plan(*nets: str, train: TrainConfig = TRAIN) -> LessonPlan:
+    models = [ModelConfig(net, image_size=8, in_channels=1, width=0.5) for net in nets]
+    runs = tuple(PlannedRun(model, train, 10.0) for model in models)
+    return LessonPlan("1 min", 60.0, runs, 80, 50, 2, 1.0, "a machine")
+
+
+def wait_for_end(group: str, store: RunStore, seconds: float = 90) -> LessonResult:
+    end = time.monotonic() + seconds
+    while (lesson := read_lesson(group, store)).is_live:
+        assert time.monotonic() < end, lesson
+        time.sleep(0.1)
+    return lesson
+
+
+def test_a_lesson_from_its_start_to_its_end(store: RunStore) -> None:
+    group = start_lesson(plan("plain8", "resnet8"), store, owner="ann")
+    assert list_lessons(store, owner="ann") == [group]
+    assert list_lessons(store, owner="bob") == []
+    begun = read_lesson(group, store)
+    assert (begun.finished, begun.is_live, begun.order()) == (False, True, ())
+
+    lesson = wait_for_end(group, store)
+    assert lesson.finished
+    assert (lesson.budget, lesson.pictures, lesson.test_pictures, lesson.epochs) == ("1 min", 80, 50, 2)
+    assert (lesson.dataset, lesson.seed, lesson.batch_size, lesson.forecast_seconds) == ("digits", 0, 16, 20.0)
+    assert [(curve.net, curve.depth, curve.residual) for curve in lesson.curves] == [
+        ("plain8", 8, False),
+        ("resnet8", 8, True),
+    ]
+    for curve in lesson.curves:
+        run = store.get(curve.run_id)
+        assert run.owner == "ann"
+        assert curve.epochs == (1, 2)
+        assert curve.train_errors == tuple(metrics.train_error for metrics in run.epochs)
+        assert curve.final("test") == run.epochs[-1].test_error
+    assert lesson.spent_seconds == sum(store.get(curve.run_id).wall_seconds for curve in lesson.curves)
+    errors = {curve.net: curve.final("train") for curve in lesson.curves}
+    assert list(lesson.order("train")) == sorted(errors, key=lambda net: errors[net])
+
+
+def test_a_lesson_is_stopped_and_goes_on(store: RunStore) -> None:
+    endless = TRAIN.replace(epochs=100_000)
+    group = start_lesson(plan("plain8", "resnet8", train=endless), store)
+    end = time.monotonic() + 60
+    while not read_lesson(group, store).curves[0].epochs:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    stop_lesson(group, store)
+    stopped = wait_for_end(group, store, seconds=20)
+    assert [curve.status for curve in stopped.curves] == ["stopped", "stopped"]
+    assert stopped.curves[1].epochs == (), "the second did not begin because the first had ended"
+    resume_lesson(group, store)
+    assert [curve.status in ("queued", "running") for curve in read_lesson(group, store).curves] == [True, True]
+    stop_lesson(group, store)
+    wait_for_end(group, store, seconds=20)
+
+
+def test_a_lesson_is_queued_as_a_whole_or_not_at_all(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    submit = queue.submit
+
+    def failing(store: RunStore, model: ModelConfig, *arguments: object, **named: object) -> object:
+        if model.arch == "resnet8":
+            raise ExplorerError("no room")
+        return submit(store, model, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(queue, "submit", failing)
+    with pytest.raises(ExplorerError, match="no room"):
+        start_lesson(plan("plain8", "resnet8"), store)
+    [left] = store.list()
+    assert left.status == "stopped"
+
+
+def test_a_lesson_without_its_plan_is_still_read(store: RunStore) -> None:
+    store.create(ModelConfig("resnet20"), TRAIN, group="degradation-old")
+    lesson = read_lesson("degradation-old", store)
+    assert (lesson.forecast_seconds, lesson.budget) == (None, "")
+    assert [(figure.text, figure.source) for figure in lesson.published] == [("8.75 %", "ResNet, table 6")]
+
+
+def test_a_lesson_that_is_not_there(store: RunStore) -> None:
+    store.create(ModelConfig("resnet20"), TRAIN, group="degradation-1234")
+    with pytest.raises(UnknownNameError, match="Unknown lesson 'degradation-1235'; did you mean degradation-1234"):
+        read_lesson("degradation-1235", store)
+
+
+def test_a_plan_is_measured_here() -> None:
+    """The real measurement, on small nets: the deeper one takes longer."""
+    planned = plan_lesson("1 min", "digits", ("plain8", "resnet14"), seed=5)
+    assert planned.nets == ("plain8", "resnet14")
+    assert 0 < planned.measured_seconds < 60
+    assert "CPU" in planned.device or "NVIDIA" in planned.device
+    shallow, deep = (run.seconds for run in planned.runs)
+    assert 0 < shallow < deep
+    assert planned.runs[0].train.dataset == "digits"
+    assert planned.runs[0].train.seed == 5
