@@ -79,6 +79,7 @@ def test_an_evaluation_is_what_torchmetrics_counts() -> None:
         (["train", "--resume", "nothing"], "Unknown run 'nothing'"),
         (["train", "resnet8", "--resume", "nothing"], "no net and no options"),
         (["evaluate", "resnet8", "--weights", "nothing"], "Unknown run 'nothing'"),
+        (["evaluate", "resnet8", "--weights", "shipped"], "No weights of resnet8 come with explorer"),
         (["evaluate", "resnet8", "--weights", "/nowhere/x.safetensors"], "There is no file"),
     ],
 )

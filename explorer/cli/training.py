@@ -120,7 +120,9 @@ def _train_along(model: ModelConfig, config: TrainConfig) -> None:
 
 def evaluate(
     net: Annotated[str, typer.Argument(metavar="NAME", help="The net that the weights are for.")],
-    weights: Annotated[str, typer.Option(metavar="FILE|RUN", help="A file of weights, or a run's best epoch.")],
+    weights: Annotated[
+        str, typer.Option(metavar="shipped|FILE|RUN", help="Those that come along, a file, or a run's best.")
+    ],
     data: Annotated[
         str | None, typer.Option(metavar="NAME|DIR|ZIP", help="Pictures.  [default: what it was trained on]")
     ] = None,
@@ -136,7 +138,7 @@ def evaluate(
     from explorer.training.trained import evaluate as measure
     from explorer.training.trained import load_trained
 
-    trained = load_trained(weights)
+    trained = load_trained(f"shipped:{wanted.arch}" if weights == "shipped" else weights)
     if trained.config.arch != wanted.arch:
         raise ConfigError(f"{weights} holds {trained.config.label()}, not {wanted.arch}: name that net.")
     _show(measure(trained, data, split="train" if split == "train" else "test", device=device), format)

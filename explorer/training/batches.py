@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -99,7 +101,19 @@ def read_batches(split: Split, batches: Sequence[Tensor], device: torch.device) 
         num_workers=_READERS,
         prefetch_factor=4,
         pin_memory=device.type == "cuda",
-        multiprocessing_context="spawn",
+        multiprocessing_context=_start_method(),
     )
     for indices, pictures in zip(batches, loader, strict=True):
         yield pictures.to(device, non_blocking=True), split.labels[indices].to(device, non_blocking=True)
+
+
+def _start_method() -> Any:
+    """How readers are started: forked from a server without threads that has torch already, where there is one.
+
+    Forked from this process they could wait for ever for a lock that one of its threads held.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context

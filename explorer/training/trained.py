@@ -11,6 +11,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from explorer import paths
 from explorer.config import ModelConfig
 from explorer.errors import CheckpointError, ConfigError, UnknownNameError
 from explorer.models.create import create_model
@@ -60,7 +61,7 @@ def load_trained(weights: str, store: RunStore | None = None) -> Trained:
     """The net of a run (its best epoch) or of a file of weights that a run wrote or exported.
 
     Args:
-        weights: name or id of a run, or the path of a file.
+        weights: name or id of a run, the path of a file, or `shipped:NET`.
         store: where to look for runs; default: in explorer's home.
 
     Raises:
@@ -93,6 +94,8 @@ def weights_file(weights: str, store: RunStore) -> Path:
     Raises:
         UnknownNameError: there is neither a run nor a file of that name.
     """
+    if weights == "shipped" or weights.startswith("shipped:"):
+        return _shipped_file(weights.partition(":")[2])
     path = Path(weights).expanduser()
     if path.is_file():
         return path
@@ -102,6 +105,16 @@ def weights_file(weights: str, store: RunStore) -> Path:
         if path.suffix or len(path.parts) > 1:
             raise CheckpointError(f"There is no file {weights}.", key="checkpoint_missing", file=weights) from None
         raise
+
+
+def _shipped_file(arch: str) -> Path:
+    folder = paths.shipped("weights")
+    there = sorted(path.stem for path in folder.glob("*.safetensors"))
+    if arch in there:
+        return folder / f"{arch}.safetensors"
+    listed = ", ".join(there) or "none yet"
+    message = f"No weights of {arch or 'this net'} come with explorer ({listed} do): name a run or a file."
+    raise CheckpointError(message, key="not_shipped", net=arch or "?", there=listed)
 
 
 def evaluate(

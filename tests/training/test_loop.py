@@ -13,6 +13,7 @@ from explorer.models.create import create_model
 from explorer.run_results import EpochMetrics, StepMetrics
 from explorer.train_config import TrainConfig
 from explorer.training.callbacks import Callback
+from explorer.training.data import load_dataset
 from explorer.training.loop import Training, fit
 from explorer.training.splits import DataSet, MemorySplit
 
@@ -223,3 +224,24 @@ def test_a_compiled_net_learns_the_same(net: ModelConfig, short: TrainConfig, da
     list(compiled)
     assert set(plain.model.state_dict()) == set(compiled.model.state_dict())
     assert compiled.history[0].train_loss == pytest.approx(plain.history[0].train_loss, rel=1e-3)
+
+
+def test_pictures_that_do_not_fit_into_memory_are_read_meanwhile(
+    net: ModelConfig, short: TrainConfig, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    for split, count in (("train", 8), ("test", 2)):
+        for label, shade in (("dark", 40), ("light", 200)):
+            folder = tmp_path / split / label
+            folder.mkdir(parents=True)
+            for i in range(count):
+                Image.new("L", (8, 8), shade + i).save(folder / f"{i}.png")
+    wanted = net.replace(num_classes=2)
+    config = short.replace(epochs=1, batch_size=8, flip=True)
+    curves = []
+    for memory_bytes in (None, 0):
+        data = load_dataset(str(tmp_path), image_size=8, channels=1, memory_bytes=memory_bytes)
+        assert isinstance(data.train, MemorySplit) == (memory_bytes is None)
+        curves.append(epochs(fit(wanted, config, dataset=data)))
+    assert same_curve(*curves)
