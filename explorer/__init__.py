@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from explorer.lessons.degradation import plan_lesson as plan_lesson
     from explorer.lessons.degradation import read_lesson as read_lesson
     from explorer.lessons.degradation import resume_lesson as resume_lesson
+    from explorer.lessons.degradation import run_lesson as run_lesson
     from explorer.lessons.degradation import start_lesson as start_lesson
     from explorer.lessons.degradation import stop_lesson as stop_lesson
     from explorer.lessons.one_block import one_block as one_block
@@ -192,6 +193,7 @@ _HOMES = {
     "read_picture": "explorer.pictures",
     "receptive_field": "explorer.analysis.receptive_field",
     "resume_lesson": "explorer.lessons.degradation",
+    "run_lesson": "explorer.lessons.degradation",
     "running_data": "explorer.figures.comparison",
     "square": "explorer.pictures",
     "stacked_convs": "explorer.analysis.calculators",

@@ -35,12 +35,12 @@ class _Net:
 
 
 def constructed_solution(
-    store: RunStore,
     run: str,
     *,
     arch: str = "plain56",
     beside: str | None = None,
     pictures: int = 500,
+    store: RunStore | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> ConstructedResult:
     """Make a deeper plain net from a trained one by adding identity layers, and test both on the same pictures.
@@ -49,11 +49,11 @@ def constructed_solution(
     computed in float32.
 
     Args:
-        store: where the runs are.
         run: a run of a plain 6n+2 net, by its id or its name.
         arch: the deeper net to make of it.
         beside: a run of that deeper net, trained from random weights on the same data; None for none.
         pictures: at most so many of the training pictures, and as many of the test pictures.
+        store: where the runs are; default: in explorer's home.
         on_progress: told the share that is done.
 
     Raises:
@@ -65,6 +65,7 @@ def constructed_solution(
         said = f"pictures={str(pictures)[:40]}"
         message = f"{said} is not possible: use a whole number from 1 to 1000000."
         raise ConfigError(message, key="range", said=said, low=1, high=1_000_000)
+    store = store or RunStore()
     trained = store.get(run)
     deeper = deepened(trained.model, arch)
     other = None if beside is None else store.get(beside)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from typing import Any
 from explorer import paths
 from explorer.errors import ExplorerError, UnknownNameError
 from explorer.jobs import queue
+from explorer.jobs.running import run_here
 from explorer.lesson_results import LessonCurve, LessonPlan, LessonResult
 from explorer.lessons.sizing import plan_for
 from explorer.papers.loader import published
-from explorer.run_results import Run
+from explorer.run_results import EpochMetrics, Run, StepMetrics
 from explorer.training.runs import RunStore
 
 NETS = ("plain20", "plain56", "resnet20", "resnet56")
@@ -34,30 +35,33 @@ _PLANS = "lessons"
 
 
 def plan_lesson(
-    budget: str = "5 min",
+    budget: str | float = "5 min",
     dataset: str = "textures",
     nets: Sequence[str] = NETS,
     *,
     seed: int = 0,
     device: str = "auto",
+    in_process: bool = False,
 ) -> LessonPlan:
     """Fit a lesson to the time that there is: a little of each net's training is measured first, in some seconds.
 
     Every net gets the same pictures in the same order, the same recipe and the same seed. Nothing is stored.
 
     Args:
-        budget: `1 min`, `5 min`, `20 min`, or `paper` for the 64,000 batches of the ResNet paper.
+        budget: `1 min`, `5 min`, `20 min`, any number of seconds, or `paper` for the 64,000 batches of the ResNet
+            paper.
         dataset: a data set that is there, or an image folder or zip.
         nets: names of nets; any set of them.
         seed: of data, order, augmentation and initial weights.
         device: as in `TrainConfig`.
+        in_process: for `run_lesson`, which starts no processes.
 
     Raises:
         UnknownNameError: no such budget, data set or net.
-        ConfigError: no net is named, one twice, or one cannot take the data's pictures.
+        ConfigError: a budget out of range; no net is named, one twice, or one cannot take the data's pictures.
         ExplorerError: the data is not there, or measuring failed.
     """
-    return plan_for(budget, dataset, tuple(nets), seed, device)
+    return plan_for(budget, dataset, tuple(nets), seed, device, in_process)
 
 
 def start_lesson(plan: LessonPlan, store: RunStore | None = None, *, owner: str = "") -> str:
@@ -87,6 +91,41 @@ def start_lesson(plan: LessonPlan, store: RunStore | None = None, *, owner: str 
             queue.stop(store, run.run_id)
         raise
     return group
+
+
+def run_lesson(
+    plan: LessonPlan,
+    store: RunStore | None = None,
+    *,
+    owner: str = "",
+    on_epoch: Callable[[LessonResult], None] | None = None,
+) -> LessonResult:
+    """Train all nets of a lesson in this process and wait for them, as in a notebook.
+
+    Args:
+        plan: what `plan_lesson` gave.
+        store: where to record them; default: in explorer's home.
+        owner: who starts them.
+        on_epoch: told how far the lesson has come.
+
+    Raises:
+        ExplorerError: a run cannot be recorded or has failed.
+    """
+    store = store or RunStore()
+    group = f"{GROUP}{uuid.uuid4().hex[:8]}"
+    runs = [store.create(planned.model, planned.train, group=group, owner=owner) for planned in plan.runs]
+    _write_plan(store, group, plan)
+
+    def tell(metrics: StepMetrics | EpochMetrics) -> None:
+        if on_epoch is not None and isinstance(metrics, EpochMetrics):
+            on_epoch(read_lesson(group, store))
+
+    try:
+        for run in runs:
+            run_here(store, run.run_id, tell)
+    finally:
+        stop_lesson(group, store)  # where one of them has failed, the others do not wait for ever
+    return read_lesson(group, store)
 
 
 def read_lesson(group: str, store: RunStore | None = None) -> LessonResult:

@@ -79,16 +79,18 @@ class Paces:
     seconds: float
 
 
-def measure_paces(nets: Sequence[tuple[ModelConfig, TrainConfig]]) -> Paces:
+def measure_paces(nets: Sequence[tuple[ModelConfig, TrainConfig]], seconds: float = SECONDS_A_NET) -> Paces:
     """Measure in a new process; it takes some seconds.
 
     Args:
         nets: each with its training; of that, data, batch size, augmentation, precision and device matter.
+        seconds: about what measuring a net may take; some batches have to be trained in any case.
 
     Raises:
         ExplorerError: the data cannot be read, or measuring failed; the sentence says why.
     """
-    asked = [{"model": _fields(model), "train": train.as_dict()} for model, train in nets]
+    nets_asked = [{"model": _fields(model), "train": train.as_dict()} for model, train in nets]
+    asked = {"seconds": seconds, "nets": nets_asked}
     began = time.time()
     command = [sys.executable, "-m", "explorer.lessons.pace"]
     done = subprocess.run(
@@ -195,7 +197,7 @@ def _main() -> dict[str, Any]:
 
     ready = time.time()
     speed.keep_freed_memory()
-    nets = [(ModelConfig(**net["model"]), TrainConfig.from_dict(net["train"])) for net in asked]
+    nets = [(ModelConfig(**net["model"]), TrainConfig.from_dict(net["train"])) for net in asked["nets"]]
     model, train = nets[0]
     began = time.perf_counter()
     dataset = load_dataset(
@@ -211,7 +213,7 @@ def _main() -> dict[str, Any]:
         "ready": ready,
         "load": load,
         "loaded_pictures": len(dataset.train),
-        "nets": [dataclasses.asdict(measure_pace(model, train, dataset)) for model, train in nets],
+        "nets": [dataclasses.asdict(measure_pace(model, train, dataset, asked["seconds"])) for model, train in nets],
         "device": speed.device_name(torch.device(str(speed.resolve(train, 0)["device"]))),
     }
 

@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from explorer.config import ModelConfig
 from explorer.errors import ConfigError, UnknownNameError
 from explorer.lesson_results import LessonPlan, PlannedRun
-from explorer.lessons.pace import Pace, Paces, measure_paces
+from explorer.lessons.pace import SECONDS_A_NET, Pace, Paces, measure_paces
 from explorer.train_config import TrainConfig
 from explorer.training.batches import steps_per_epoch
 from explorer.training.data import dataset_info
 from explorer.training.datasets import DatasetInfo
 
+BUDGETS: dict[str, float | None] = {"1 min": 60.0, "5 min": 300.0, "20 min": 1200.0, "paper": None}
+"""The lengths that can be chosen, in seconds for all nets together; the paper's takes what it takes."""
 
-@dataclass(frozen=True)
-class Budget:
-    """A length that can be chosen.
-
-    Attributes:
-        seconds: for all nets together; None: as long as it takes.
-        epochs: passes over the pictures; more where pictures run out, fewer where time does.
-        test_pictures: about how many are tested on after each epoch; None: all.
-    """
-
-    seconds: float | None
-    epochs: int
-    test_pictures: int | None
-
-
-BUDGETS: dict[str, Budget] = {
-    "1 min": Budget(60, 7, 150),
-    "5 min": Budget(300, 14, 300),
-    "20 min": Budget(1200, 28, 800),
-    "paper": Budget(None, 0, None),
-}
+_EPOCHS, _TEST_PICTURES = 14, 300
+"""Of a lesson of five minutes. Four times as long has twice as many epochs, of twice as many pictures, and tests on
+twice as many: curves of a few points say little, and so do many points on a few pictures."""
 
 RECIPE: dict[str, Any] = {
     "recipe": "fast",
@@ -61,27 +45,63 @@ PAPER_RECIPE: dict[str, Any] = {
 SPARE = 0.95
 """Share of the budget that is planned for."""
 
+MEASURED_SHARE = 0.05
+"""Share of the budget that measuring may take at most."""
+
 _MOST_EPOCHS = 200
 _LEAST_EPOCHS = 2
 _BETWEEN_RUNS_SECONDS = 0.5
 """From the end of a run's process until the next one has noticed, and its memory is free."""
 
 
-def plan_for(budget: str, dataset: str, nets: tuple[str, ...], seed: int, device: str) -> LessonPlan:
+def plan_for(
+    budget: str | float, dataset: str, nets: tuple[str, ...], seed: int, device: str, in_process: bool
+) -> LessonPlan:
     """See `explorer.lessons.degradation.plan_lesson`."""
-    if budget not in BUDGETS:
-        raise UnknownNameError("budget", budget, BUDGETS)
+    seconds = _seconds(budget)
     info = dataset_info(dataset)
     models = _models(nets, info, seed)
-    chosen = BUDGETS[budget]
-    recipe = PAPER_RECIPE if chosen.seconds is None else RECIPE
-    train = TrainConfig(dataset, seed=seed, device=device, **recipe)
-    paces = measure_paces([(model, train) for model in models])
-    size = _Size(info, train, paces, chosen)
-    if chosen.seconds is None:
-        return size.plan(models, budget, size.most, size.papers_epochs(), train)
-    per_class, epochs = size.fitting(chosen.seconds * SPARE)
-    return size.plan(models, budget, per_class, epochs, train.replace(epochs=epochs))
+    train = TrainConfig(dataset, seed=seed, device=device, **(PAPER_RECIPE if seconds is None else RECIPE))
+    spent_a_net = SECONDS_A_NET if seconds is None else min(SECONDS_A_NET, MEASURED_SHARE * seconds / len(models))
+    paces = measure_paces([(model, train) for model in models], spent_a_net)
+    if in_process:
+        paces = dataclasses.replace(paces, start=0.0)
+    size = _Size(info, train, paces, seconds)
+    if seconds is None:
+        per_class, epochs = size.most, size.papers_epochs()
+    else:
+        per_class, epochs = size.fitting(seconds * SPARE)
+        train = train.replace(epochs=epochs)
+    train = train.replace(
+        subset=None if per_class >= size.most else per_class,
+        test_subset=size.test_per_class if size.test_per_class * info.num_classes < size.most_test else None,
+    )
+    runs = tuple(
+        PlannedRun(model, train, size.run_seconds(pace, per_class, epochs))
+        for model, pace in zip(models, paces.nets, strict=True)
+    )
+    return LessonPlan(
+        budget=budget if isinstance(budget, str) else f"{budget:g} s",
+        budget_seconds=seconds,
+        runs=runs,
+        pictures=size.pictures(per_class),
+        test_pictures=size.test_pictures,
+        epochs=epochs,
+        measured_seconds=paces.seconds,
+        device=paces.device,
+    )
+
+
+def _seconds(budget: str | float) -> float | None:
+    if isinstance(budget, str):
+        if budget not in BUDGETS:
+            raise UnknownNameError("budget", budget, BUDGETS)
+        return BUDGETS[budget]
+    if isinstance(budget, bool) or not isinstance(budget, int | float) or not 1 <= budget <= 10**7:
+        said = f"budget={str(budget)[:40]}"
+        message = f"{said} is not possible: use a number of seconds from 1 to 10000000."
+        raise ConfigError(message, key="range", said=said, low=1, high=10**7)
+    return float(budget)
 
 
 def _models(nets: tuple[str, ...], info: DatasetInfo, seed: int) -> list[ModelConfig]:
@@ -104,14 +124,17 @@ def _models(nets: tuple[str, ...], info: DatasetInfo, seed: int) -> list[ModelCo
 class _Size:
     """Forecasts a lesson of so many pictures a class and so many epochs."""
 
-    def __init__(self, info: DatasetInfo, train: TrainConfig, paces: Paces, budget: Budget) -> None:
+    def __init__(self, info: DatasetInfo, train: TrainConfig, paces: Paces, seconds: float | None) -> None:
         self.info, self.train, self.paces = info, train, paces
         self.most = max(1, info.train_pictures // info.num_classes)
+        # Of a folder without a test part a fifth is tested on.
+        self.most_test = info.test_pictures or info.train_pictures // 5
         # A few batches at least: with less, nothing is learned that could be compared.
         self.least = min(self.most, math.ceil(4 * train.batch_size / info.num_classes))
-        wanted = budget.test_pictures or info.test_pictures
+        longer = 1.0 if seconds is None else math.sqrt(seconds / 300)
+        self.epochs = max(_LEAST_EPOCHS, round(_EPOCHS * longer))
+        wanted = self.most_test if seconds is None else _TEST_PICTURES * longer
         self.test_per_class = max(1, round(wanted / info.num_classes))
-        self.epochs = budget.epochs
         # Only a process's first net pays what the first batches cost; in the lesson each has its own process.
         self.begin = max(pace.begin for pace in paces.nets)
         # An image folder is read picture by picture, other data as a whole.
@@ -123,8 +146,8 @@ class _Size:
 
     @property
     def test_pictures(self) -> int:
-        known = self.info.test_pictures or self.info.train_pictures // 5
-        return min(known, self.test_per_class * self.info.num_classes)
+        """How many pictures are tested on after each epoch."""
+        return min(self.most_test, self.test_per_class * self.info.num_classes)
 
     def run_seconds(self, pace: Pace, per_class: int, epochs: int) -> float:
         """Forecast of one net."""
@@ -155,28 +178,3 @@ class _Size:
         """Epochs of a run whose length is given in batches."""
         per_epoch = steps_per_epoch(self.pictures(self.most), self.train.batch_size)
         return math.ceil((self.train.iterations or per_epoch) / per_epoch)
-
-    def plan(
-        self, models: list[ModelConfig], budget: str, per_class: int, epochs: int, train: TrainConfig
-    ) -> LessonPlan:
-        """The plan of that size."""
-        chosen = train.replace(
-            subset=None if per_class >= self.most else per_class,
-            test_subset=None
-            if self.test_per_class * self.info.num_classes >= self.info.test_pictures > 0
-            else self.test_per_class,
-        )
-        runs = tuple(
-            PlannedRun(model, chosen, self.run_seconds(pace, per_class, epochs))
-            for model, pace in zip(models, self.paces.nets, strict=True)
-        )
-        return LessonPlan(
-            budget=budget,
-            budget_seconds=BUDGETS[budget].seconds,
-            runs=runs,
-            pictures=self.pictures(per_class),
-            test_pictures=self.test_pictures,
-            epochs=epochs,
-            measured_seconds=self.paces.seconds,
-            device=self.paces.device,
-        )

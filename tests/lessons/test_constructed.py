@@ -28,7 +28,7 @@ def test_a_trained_net_is_made_deeper_and_compared(store: RunStore) -> None:
         run_here(store, arch)
     told: list[float] = []
     result = constructed_solution(
-        store, "plain8", arch="plain20", beside="plain20", pictures=120, on_progress=told.append
+        "plain8", arch="plain20", beside="plain20", pictures=120, on_progress=told.append, store=store
     )
 
     assert (result.largest_difference, result.same_answers) == (0.0, 1.0)
@@ -60,18 +60,18 @@ def test_a_trained_net_is_made_deeper_and_compared(store: RunStore) -> None:
     assert "200 pictures the logits of both are the same to the last bit" in describe_constructed(result)
 
     with pytest.raises(ConfigError, match=r"The run plain8 is of plain8.*: use one of plain20"):
-        constructed_solution(store, "plain8", arch="plain20", beside="plain8")
+        constructed_solution("plain8", arch="plain20", beside="plain8", store=store)
     store.create(net("plain20"), TRAIN.replace(subset=20), name="others")
     with pytest.raises(ConfigError, match="plain8 and others learned from other pictures"):
-        constructed_solution(store, "plain8", arch="plain20", beside="others")
+        constructed_solution("plain8", arch="plain20", beside="others", store=store)
     with pytest.raises(CheckpointError, match="The run others has no weights yet"):
-        constructed_solution(store, "others")
+        constructed_solution("others", store=store)
     with pytest.raises(ConfigError, match="pictures=0 is not possible"):
-        constructed_solution(store, "plain8", pictures=0)
+        constructed_solution("plain8", pictures=0, store=store)
     with pytest.raises(ConfigError, match="plain8 is not deeper than plain8"):
-        constructed_solution(store, "plain8", arch="plain8")
+        constructed_solution("plain8", arch="plain8", store=store)
 
 
 def test_a_run_that_is_not_there(store: RunStore) -> None:
     with pytest.raises(UnknownNameError):
-        constructed_solution(store, "plain8")
+        constructed_solution("plain8", store=store)

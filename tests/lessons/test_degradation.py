@@ -16,6 +16,7 @@ from explorer.lessons.degradation import (
     plan_lesson,
     read_lesson,
     resume_lesson,
+    run_lesson,
     start_lesson,
     stop_lesson,
 )
@@ -69,6 +70,21 @@ def test_a_lesson_from_its_start_to_its_end(store: RunStore) -> None:
     assert lesson.spent_seconds == sum(store.get(curve.run_id).wall_seconds for curve in lesson.curves)
     errors = {curve.net: curve.final("train") for curve in lesson.curves}
     assert list(lesson.order("train")) == sorted(errors, key=lambda net: errors[net])
+
+
+def test_a_lesson_in_this_process(store: RunStore) -> None:
+    seen: list[LessonResult] = []
+    lesson = run_lesson(plan("plain8", "resnet8"), store, on_epoch=seen.append)
+    assert lesson.finished
+    assert [sum(len(curve.epochs) for curve in one.curves) for one in seen] == [1, 2, 3, 4]
+    assert list_lessons(store) == [lesson.group]
+    assert lesson.forecast_seconds == 20.0
+
+
+def test_where_a_run_fails_the_others_do_not_wait_for_ever(store: RunStore) -> None:
+    with pytest.raises(ExplorerError, match="num_classes=10 does not fit textures"):
+        run_lesson(plan("plain8", "resnet8", train=TRAIN.replace(dataset="textures")), store)
+    assert [run.status for run in store.list()] == ["stopped", "failed"]
 
 
 def test_a_lesson_is_stopped_and_goes_on(store: RunStore) -> None:

@@ -22,12 +22,16 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LessonPlan]:
     """Planning on a machine where a batch takes so long; resnet14 takes twice as long."""
 
     def planned(
-        batch: float, budget: str = "5 min", data: str = "textures", nets: tuple[str, ...] = NETS
+        batch: float,
+        budget: str | float = "5 min",
+        data: str = "textures",
+        nets: tuple[str, ...] = NETS,
+        in_process: bool = False,
     ) -> LessonPlan:
         paces = tuple(Pace(begin=0.5, batch=batch * 2**i, test=0.001, save=0.01) for i in range(len(nets)))
         answer = Paces(start=2.0, load=1.0, loaded_pictures=100, nets=paces, device="a machine", seconds=4.0)
-        monkeypatch.setattr(sizing, "measure_paces", lambda nets: answer)
-        return plan_for(budget, data, nets, 3, "cpu")
+        monkeypatch.setattr(sizing, "measure_paces", lambda nets, seconds: answer)
+        return plan_for(budget, data, nets, 3, "cpu", in_process)
 
     return planned
 
@@ -62,7 +66,7 @@ def test_the_forecast_is_the_sum_of_its_parts(at: Callable[..., LessonPlan]) -> 
 @pytest.mark.parametrize("batch", [SLOW / 4, SLOW])
 def test_it_fills_its_budget_and_does_not_exceed_it(at: Callable[..., LessonPlan], budget: str, batch: float) -> None:
     plan = at(batch, budget)
-    assert plan.budget_seconds == BUDGETS[budget].seconds
+    assert plan.budget_seconds == BUDGETS[budget]
     assert plan.budget_seconds is not None
     assert 0.85 * plan.budget_seconds < plan.forecast_seconds <= SPARE * plan.budget_seconds
 
@@ -76,7 +80,7 @@ def test_more_time_or_a_faster_machine_means_more_pictures(at: Callable[..., Les
 def test_where_pictures_run_out_there_are_more_epochs(at: Callable[..., LessonPlan]) -> None:
     plan = at(FAST)
     assert plan.runs[0].train.subset is None
-    assert plan.epochs > BUDGETS["5 min"].epochs
+    assert plan.epochs > at(SLOW).epochs
     assert plan.forecast_seconds <= SPARE * 300
 
 
@@ -99,6 +103,19 @@ def test_the_papers_length_is_the_papers(at: Callable[..., LessonPlan]) -> None:
     assert plan.forecast_seconds > 64_000 * 3 * SLOW
 
 
+def test_any_number_of_seconds_is_a_budget(at: Callable[..., LessonPlan]) -> None:
+    plan = at(SLOW / 10, 90)
+    assert (plan.budget, plan.budget_seconds) == ("90 s", 90.0)
+    assert 0.85 * 90 < plan.forecast_seconds <= SPARE * 90
+
+
+def test_in_one_process_none_are_started(at: Callable[..., LessonPlan]) -> None:
+    apart, together = at(1.0, "1 min"), at(1.0, "1 min", in_process=True)
+    assert apart.pictures == together.pictures
+    assert apart.epochs == together.epochs
+    assert apart.forecast_seconds - together.forecast_seconds == pytest.approx(2 * 2.0)
+
+
 def test_nets_are_fitted_to_the_data(at: Callable[..., LessonPlan]) -> None:
     model = at(SLOW, data="digits").runs[0].model
     assert (model.num_classes, model.in_channels, model.image_size) == (10, 1, 8)
@@ -111,6 +128,9 @@ def test_what_cannot_be_planned_is_refused(at: Callable[..., LessonPlan]) -> Non
         at(SLOW, data="textuers")
     with pytest.raises(UnknownNameError, match="plain21"):
         at(SLOW, nets=("plain21",))
+    for budget in (0, True, float("nan"), 1e9):
+        with pytest.raises(ConfigError, match="is not possible: use a number of seconds from 1 to 10000000"):
+            at(SLOW, budget)
     for nets in ((), ("plain8", "plain8")):
         with pytest.raises(ConfigError, match="is not possible: use one or more nets, each once"):
             at(SLOW, nets=nets)
