@@ -2,9 +2,10 @@
 
 Starts the app, then lets ten clients pick nets in the Architecture tab as the page's own script would, each with a
 pause of a second on average between two choices, and prints the median and the 95th percentile of the answers. For
-scale, the same clients call a bare Gradio function that returns as many bytes.
+scale, the same clients call a bare Gradio function that returns as many bytes. With `--training`, resnet20 learns
+`textures` in a worker process meanwhile.
 
-    python -m benchmarks.choices [--clients 10] [--choices 20]
+    python -m benchmarks.choices [--clients 10] [--choices 20] [--training]
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ import json
 import os
 import random
 import statistics
+import tempfile
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
@@ -70,6 +75,26 @@ def _print(name: str, times: list[float]) -> float:
     return p95
 
 
+@contextmanager
+def training() -> Iterator[None]:
+    """A training in a worker process, from its first batch until the body is over."""
+    from explorer import ModelConfig, RunStore, TrainConfig, adapt_to_data, dataset_info
+    from explorer.jobs.queue import stop_all, submit
+
+    with tempfile.TemporaryDirectory() as folder:
+        store = RunStore(Path(folder))
+        net = adapt_to_data(ModelConfig("resnet20"), dataset_info("textures"))
+        run = submit(store, net, TrainConfig("textures", epochs=1000))
+        while not store.get(run.run_id).steps:
+            time.sleep(0.2)
+        try:
+            yield
+        finally:
+            rate = store.get(run.run_id).progress.images_per_second
+            print(f"the training beside it went at {rate:,.0f} images a second")
+            stop_all(store)
+
+
 def main() -> None:
     """Measure the app, then the bare function, and print the ratio."""
     import gradio as gr
@@ -79,6 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=10)
     parser.add_argument("--choices", type=int, default=20)
+    parser.add_argument("--training", action="store_true", help="train a net in a worker process meanwhile")
     options = parser.parse_args()
     url = launch(block=False, quiet=True)
     index, trigger = event(url, "arch")
@@ -86,20 +112,21 @@ def main() -> None:
     cold = {net: post(url, index, "cold", [start, net], trigger) for net in NETS}
     print("first time asked, alone: " + ", ".join(f"{net} {cold[net][0] * 1000:.0f} ms" for net in NETS))
     payload = {net: "x" * size for net, (_, size) in cold.items()}
-    ours = _print(
-        "explorer",
-        crowd(options.clients, options.choices, lambda who, net: post(url, index, who, [start, net], trigger)[0]),
-    )
-    with gr.Blocks() as bare:
-        name = gr.Textbox(elem_id="name")
-        answer = gr.Textbox()
-        name.input(lambda net: payload[net], name, answer, queue=False)
-    _, bare_url, _ = bare.launch(prevent_thread_lock=True, quiet=True)
-    index, trigger = event(bare_url, "name")
-    theirs = _print(
-        "bare Gradio function",
-        crowd(options.clients, options.choices, lambda who, net: post(bare_url, index, who, [net], trigger)[0]),
-    )
+    with training() if options.training else nullcontext():
+        ours = _print(
+            "explorer",
+            crowd(options.clients, options.choices, lambda who, net: post(url, index, who, [start, net], trigger)[0]),
+        )
+        with gr.Blocks() as bare:
+            name = gr.Textbox(elem_id="name")
+            answer = gr.Textbox()
+            name.input(lambda net: payload[net], name, answer, queue=False)
+        _, bare_url, _ = bare.launch(prevent_thread_lock=True, quiet=True)
+        index, trigger = event(bare_url, "name")
+        theirs = _print(
+            "bare Gradio function",
+            crowd(options.clients, options.choices, lambda who, net: post(bare_url, index, who, [net], trigger)[0]),
+        )
     print(f"ratio of the 95 % figures {ours / theirs:.2f}")
     os._exit(0)  # both servers run in this process
 
