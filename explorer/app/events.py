@@ -20,3 +20,9 @@ STREAMING: dict[str, Any] = {
     "concurrency_limit": 2,
 }
 """What computes for seconds: two at a time on the whole machine, coarse results first."""
+
+LOOKING: dict[str, Any] = {**QUICK, "trigger_mode": "once"}
+"""What a page asks again and again: not before it has the last answer."""
+
+READING: dict[str, Any] = {**STREAMING, "concurrency_id": "data"}
+"""What reads or downloads data: it may take minutes, and keeps nobody from computing."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import signal
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
@@ -13,18 +18,23 @@ from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from explorer.app import training_data, training_store
 from explorer.app.page import build_page
 from explorer.app.theme import theme
 from explorer.app.widgets import PLOTLY_JS, STATIC
 from explorer.errors import ConfigError, UnknownNameError
+from explorer.jobs import queue
 from explorer.language import LANGUAGES, text
 
 DEFAULT_PORT = 7860
-MAX_UPLOAD = "70mb"
+MAX_UPLOAD = "1gb"
+"""Of one file: pictures have their own limit, a zip of pictures may be larger."""
+
 UPLOADS_SECONDS = (60, 300)
 """How often to look for uploaded files, and how old they grow; when the app ends, all go."""
 
 LANGUAGE_COOKIE = "explorer_language"
+_THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 
 
 def build_app(language: str = "auto") -> gr.Blocks:
@@ -96,6 +106,8 @@ def launch(
         ConfigError: the port is taken or not allowed.
     """
     chosen = free_port(host, port)
+    # Whoever reaches the app from elsewhere is not to look at this machine's folders.
+    training_data.allow_own_folders(host in _THIS_MACHINE)
     app = build_app(language)
     gr.set_static_paths([str(STATIC), str(PLOTLY_JS)])
     middleware = [Middleware(LanguageRedirect)] if language == "auto" else []
@@ -127,9 +139,34 @@ def launch(
         print(text(running, "ko" if language == "ko" else "en", url=local_url), flush=True)
         if port is None and chosen != DEFAULT_PORT:
             print(f"Port {DEFAULT_PORT} is taken, so this is port {chosen}.", flush=True)
+    atexit.register(_end_trainings)
     if not inline if block is None else block:
-        app.block_thread()
+        with _terminated_as_interrupted():
+            app.block_thread()
+        _end_trainings()
     return local_url
+
+
+def _end_trainings() -> None:
+    """Stop what the page has started and wait until it has ended; all of it can be gone on with."""
+    queue.stop_all(training_store.store())
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let a request to terminate end the app as Ctrl+C does, so that its trainings end with it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def free_port(host: str, port: int | None) -> int:

@@ -7,6 +7,7 @@ tabs follow when they are opened.
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,8 +21,10 @@ from explorer.app.compare import build_compare_tab
 from explorer.app.events import QUICK
 from explorer.app.field import build_field_tab
 from explorer.app.problems import reported, sentence
+from explorer.app.runs import build_runs_tab
 from explorer.app.sources import build_sources_tab
 from explorer.app.tab import Binding, Tab
+from explorer.app.train import build_train_tab
 from explorer.errors import ExplorerError
 from explorer.language import LANGUAGES, text
 
@@ -29,9 +32,14 @@ TABS: dict[str, Callable[[PageState, str], Tab]] = {
     "architecture": build_architecture_tab,
     "compare": build_compare_tab,
     "field": build_field_tab,
+    "train": build_train_tab,
+    "runs": build_runs_tab,
     "sources": build_sources_tab,
 }
 """The tabs in the order of the story."""
+
+GROUPS: dict[str, str] = {"architecture": "design", "train": "train", "sources": "read"}
+"""The first tab of each group of tabs, with the string that names the group."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +139,7 @@ def build_page(blocks: gr.Blocks, language: str, paths: dict[str, str]) -> None:
     """
     state = PageState(next(iter(TABS)))
     address = widgets.address_bar(language)
-    gr.HTML(_header(language, paths), apply_default_css=False, elem_id="header")
+    gr.HTML(_header(language, paths) + _group_names(language), apply_default_css=False, elem_id="header")
     link_problem = gr.HTML("", apply_default_css=False, elem_id="link-problem")
     built: list[Tab] = []
     selectors: list[gr.Tab] = []
@@ -169,6 +177,15 @@ def _summary(state: PageState, language: str) -> str:
         f'<button type="button" aria-controls="picker" aria-expanded="false" data-toggle="sidebar">'
         f"{text('picker.title', language)}: <b>{chosen}</b></button>"
     )
+
+
+def _group_names(language: str) -> str:
+    """What stands over the first tab of each group. Gradio draws the tab bar anew at each change of its width."""
+    rules = []
+    for name, group in GROUPS.items():
+        words = json.dumps(text(f"tabs.{group}", language), ensure_ascii=False)
+        rules.append(f"#tab-{name}-button::before {{ content: {words}; }}")
+    return f"<style>{''.join(rules)}</style>"
 
 
 def _header(language: str, paths: dict[str, str]) -> str:

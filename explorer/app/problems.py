@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 import gradio as gr
 
 from explorer.errors import ExplorerError
-from explorer.language import text
+from explorer.language import strings, text
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -21,9 +21,14 @@ _log = logging.getLogger("explorer.app")
 
 def sentence(error: ExplorerError, language: str) -> str:
     """What is wrong, in the page's language; the English sentence is the error's own."""
-    if language == "en" or not error.key:
-        return str(error)
-    return text(f"error.{error.key}", language, **error.values)
+    return said(str(error), error.key, error.values, language)
+
+
+def said(message: str, key: str, values: Mapping[str, object], language: str) -> str:
+    """The same of what was once an error: its English sentence, its key and its values."""
+    if language == "en" or f"error.{key}" not in strings(language):
+        return message
+    return text(f"error.{key}", language, **values)
 
 
 def reported(language: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:

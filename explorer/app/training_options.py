@@ -52,16 +52,21 @@ def pairs(train: TrainConfig) -> list[tuple[str, str]]:
         said.append(("data", train.dataset))
     if train.recipe != _DEFAULTS["recipe"]:
         said.append(("recipe", train.recipe))
+    return [*said, *((PREFIX + name, written(value)) for name, value in figures_given(train).items())]
+
+
+def figures_given(train: TrainConfig) -> dict[str, Any]:
+    """What has to be said beside data and recipe to get this training."""
     changed = train.changed()
     lengths = ("epochs", "iterations")
     if any(name in changed for name in lengths):
         # One of them gives the run's length, and the recipe's other goes without saying.
         changed = {name: value for name, value in changed.items() if name not in lengths or value is not None}
-    for name in FIGURES:
-        own = name not in train.source.figures and getattr(train, name) != _DEFAULTS[name]
-        if own or name in changed:
-            said.append((PREFIX + name, written(getattr(train, name))))
-    return said
+    return {
+        name: getattr(train, name)
+        for name in FIGURES
+        if name in changed or (name not in train.source.figures and getattr(train, name) != _DEFAULTS[name])
+    }
 
 
 def taken_from(given: dict[str, str], problems: list[str], language: str) -> TrainConfig:

@@ -37,7 +37,9 @@ _CHART_HEAD = _script(PLOTLY_JS) + _OWN_HEAD
 # ---------------------------------------------------------------- charts
 
 
-def chart_value(figure: go.Figure, caption: str, data: pd.DataFrame | None, name: str, language: str) -> str:
+def chart_value(
+    figure: go.Figure, caption: str, data: pd.DataFrame | None, name: str, language: str, *, key: str = ""
+) -> str:
     """What a chart card shows, as the JSON that its script reads.
 
     Args:
@@ -46,8 +48,11 @@ def chart_value(figure: go.Figure, caption: str, data: pd.DataFrame | None, name
         data: the plotted values, folded under the plot; None hides them.
         name: name of the CSV file, without its ending.
         language: `en` or `ko`.
+        key: what the chart is of, where points are going to be added to it (`chart_growth`); a zoom is kept as long as
+            it stays the same.
     """
     card: dict[str, Any] = {
+        "key": key,
         "figure": json.loads(figure.to_json()),
         "caption": caption,
         "name": name,
@@ -59,6 +64,31 @@ def chart_value(figure: go.Figure, caption: str, data: pd.DataFrame | None, name
         titles = [text(f"column.{column}", language) for column in records["columns"]]
         card["table"] = {"titles": titles, "rows": records["data"]}
     return json.dumps(card, ensure_ascii=False, separators=(",", ":"))
+
+
+def chart_growth(value: str, held: dict[str, Any]) -> str:
+    """What a page has to add to the chart that it shows already; the whole chart where that is another one.
+
+    Args:
+        value: the whole chart, from `chart_value` with a key. Its traces have lists, not arrays.
+        held: what the page shows, as its script says: `key`, the number of points of each trace (`counts`) and the last
+            one (`ends`), and the number of table rows (`rows`).
+    """
+    card = json.loads(value)
+    traces, counts, ends = card["figure"]["data"], held.get("counts", []), held.get("ends", [])
+    if held.get("key") != card["key"] or not len(traces) == len(counts) == len(ends):
+        return value
+    added = []
+    for trace, count, end in zip(traces, counts, ends, strict=True):
+        # What was measured after a checkpoint is measured again when a run goes on from it.
+        shown = [trace["x"][count - 1], trace["y"][count - 1]] if 0 < count <= len(trace["x"]) else None
+        if count and shown != end:
+            return value
+        added.append({name: trace[name][count:] for name in ("x", "y", "customdata") if name in trace})
+    layout = {name: part for name, part in card["figure"]["layout"].items() if name != "template"}
+    rows = [] if card["table"] is None else card["table"]["rows"][held.get("rows", 0) :]
+    growth = {"grows": card["key"], "traces": added, "layout": layout, "caption": card["caption"], "rows": rows}
+    return json.dumps(growth, ensure_ascii=False, separators=(",", ":"))
 
 
 def _translated(data: pd.DataFrame, language: str) -> pd.DataFrame:
@@ -197,6 +227,18 @@ def layer_table_view(value: str | None = None, *, elem_id: str) -> gr.HTML:
     )
 
 
+def runs_table(*, elem_id: str) -> gr.HTML:
+    """A table of runs with sorting and ticks; its value is a `runs_table.table_value`. Ticking triggers `select`."""
+    return gr.HTML(
+        "",
+        html_template='<div class="runs"></div>',
+        js_on_load="window.explorer.runs(element, props, watch, trigger)",
+        head=_OWN_HEAD,
+        apply_default_css=False,
+        elem_id=elem_id,
+    )
+
+
 # ---------------------------------------------------------------- small pieces
 
 
@@ -222,6 +264,28 @@ def code(source: str, language: str) -> str:
 def problem(message: str) -> str:
     """An error beside what caused it; empty where there is none."""
     return f'<p class="problem" role="alert">{html.escape(message)}</p>' if message else ""
+
+
+def pulse(*, elem_id: str, seen: str, chart: str) -> gr.HTML:
+    """Looks again and again while something goes on: triggers `submit` every so often, as its value says.
+
+    It is silent while its part of the page is not seen. What the page shows already, for the answer to add to, is
+    `window.explorer.held(elem_id)`.
+
+    Args:
+        elem_id: id of the element.
+        seen: id of the part of the page that has to be seen.
+        chart: id of the chart that grows.
+    """
+    return gr.HTML(
+        "",
+        html_template="<span hidden></span>",
+        js_on_load=f"window.explorer.pulse(props, watch, trigger, {json.dumps([elem_id, seen, chart])})",
+        head=_OWN_HEAD,
+        apply_default_css=False,
+        elem_id=elem_id,
+        elem_classes="unseen",
+    )
 
 
 def address_bar(language: str) -> gr.HTML:

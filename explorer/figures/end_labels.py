@@ -40,13 +40,13 @@ def end_labels(ends: Sequence[End], highest: float, height_px: float) -> list[di
     heights = apart([end.y for end in ends], _LABEL_PX * highest / height_px, highest)
     return [
         {
-            "text": escaped(end.words),
+            "text": f'<span style="color:{end.colour}">●</span> {escaped(end.words)}',
             "x": end.x,
             "y": height,
             "xanchor": "left",
             "xshift": 8,
             "showarrow": False,
-            "font": {"color": end.colour, "size": 12},
+            "font": {"size": 12},
         }
         for end, height in zip(ends, heights, strict=True)
     ]
@@ -54,7 +54,7 @@ def end_labels(ends: Sequence[End], highest: float, height_px: float) -> list[di
 
 def room_px(ends: Sequence[End]) -> int:
     """The margin that the labels take to the right of the plot."""
-    return 24 + _LETTER_PX * max((len(end.words) for end in ends), default=0)
+    return 36 + _LETTER_PX * max((len(end.words) for end in ends), default=0)
 
 
 def apart(values: Sequence[float], least: float, highest: float) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -20,6 +21,9 @@ Axis = Literal["epoch", "step"]
 _HEIGHT = 400
 _PLOT_PX = 320
 """Height of the plot alone, without its margins."""
+
+_BEYOND = 1.015
+"""A little more than the run's length, so that the last mark is whole."""
 
 _LEAST_ROOM = 110
 """Pixels to the right of the plot, so that it does not jump when the first label comes."""
@@ -121,25 +125,24 @@ def plot_learning_curves(
     batches = batch_errors_data(several[0]) if len(several) == 1 else None
     top = _add_batches(figure, several[0], batches, axis, language) if batches is not None else 0.0
     names = [run.name for run in several] or list(dict.fromkeys(data["run"]))
-    looks = _looks(data)
+    kinds = [(run.name, kind_of(run.model), run.model.entry.weight_layers) for run in several]
+    looks = _looks(kinds or list(data[["run", "kind", "depth"]].drop_duplicates().itertuples(index=False, name=None)))
     length = _length(several, data, axis)
     epochs = length if axis == "epoch" else data["epoch"].max() if len(data) else 0
     marked = "lines+markers" if epochs <= _MOST_MARKED else "lines"
     ends = []
     for name in names:
         part = data[data["run"] == name]
-        colour, dash = looks.get(name, (style.OTHER, "solid"))
-        if len(several) == 1:
-            colour = _COLOURS[kind_of(several[0].model)]
-        _add_curves(figure, name, part, axis, (colour, dash, marked), language)
+        colour, dash = looks[name]
+        _add_curves(figure, name, part, axis, (colour, dash, marked), language, named=len(names) == 1)
         if not part.empty:
             top = max(top, part["train_error"].max(), part["test_error"].max())
             ends.append((name, part.iloc[-1], colour))
     highest = min(100.0, max(1.0, 1.04 * float(top)))
     labelled = _ends(ends, single=len(names) == 1, axis=axis, language=language)
     figure.update_layout(
-        xaxis={"title": text(f"figure.axis.{axis}", language), "range": [0, length]},
-        yaxis={"title": text("figure.axis.error", language), "range": [0, highest], "ticksuffix": " %"},
+        xaxis={"title": text(f"figure.axis.{axis}", language), "range": [0, _BEYOND * length]},
+        yaxis={"title": text("figure.axis.curves", language), "range": [0, highest], "ticksuffix": " %"},
         annotations=end_labels(labelled, highest, _PLOT_PX),
         margin={"t": 12, "r": max(_LEAST_ROOM, room_px(labelled))},
         showlegend=False,
@@ -165,8 +168,16 @@ def _add_batches(figure: go.Figure, run: Run, batches: pd.DataFrame, axis: Axis,
 
 
 def _add_curves(
-    figure: go.Figure, name: str, part: pd.DataFrame, axis: Axis, look: tuple[str, str, str], language: str
+    figure: go.Figure,
+    name: str,
+    part: pd.DataFrame,
+    axis: Axis,
+    look: tuple[str, str, str],
+    language: str,
+    *,
+    named: bool,
 ) -> None:
+    """Training and test curve of one run; `named` gives the training curve its own line in a legend."""
     colour, dash, mode = look
     for which, width, size, symbol in (("train", 1.2, 4, "circle-open"), ("test", 3.0, 6, "circle")):
         words = text(f"figure.error.{which}", language)
@@ -174,6 +185,7 @@ def _add_curves(
             x=part[axis].tolist(),
             y=part[f"{which}_error"].tolist(),
             mode=mode,
+            showlegend=named or which == "test",
             name=f"{short(name)} · {words}",
             line={"color": colour, "width": width, "dash": dash},
             marker={"color": colour, "size": size, "symbol": symbol},
@@ -182,16 +194,19 @@ def _add_curves(
         )
 
 
-def _looks(data: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Colour and dash of each run: one hue a kind of net, deeper is darker; nets of one depth differ by their dash."""
-    nets = data.drop_duplicates("run")[["run", "kind", "depth"]]
+def _looks(nets: Sequence[tuple[str, str, int]]) -> dict[str, tuple[str, str]]:
+    """Colour and dash of each run: one hue a kind of net, deeper is darker; nets of one depth differ by their dash.
+
+    Args:
+        nets: name, kind and depth of each run.
+    """
     looks: dict[str, tuple[str, str]] = {}
-    for kind, of_kind in nets.groupby("kind", sort=False):
-        depths = sorted(of_kind["depth"].unique())
-        shades = dict(zip(depths, style.shades(_COLOURS[str(kind)], len(depths)), strict=True))
-        for depth, alike in of_kind.groupby("depth"):
-            for index, name in enumerate(alike["run"]):
-                looks[name] = (shades[depth], _DASHES[index % len(_DASHES)])
+    alike: Counter[tuple[str, int]] = Counter()
+    for name, kind, depth in nets:
+        depths = sorted({other for _, of_kind, other in nets if of_kind == kind})
+        shade = style.shades(_COLOURS[kind], len(depths))[depths.index(depth)]
+        looks[name] = (shade, _DASHES[alike[kind, depth] % len(_DASHES)])
+        alike[kind, depth] += 1
     return looks
 
 

@@ -57,6 +57,28 @@
       },
     };
   };
+  // Dark shades of a colour, for deep nets, are lost on the dark page: they are lightened until they show.
+  const light = (colour) => {
+    const linear = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255)
+      .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  };
+  const lighter = (colour) => "#" + [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16))
+    .map((v) => Math.round(v + (255 - v) * 0.12).toString(16).padStart(2, "0")).join("");
+  const readable = (colour) => {
+    if (!/^#[0-9a-f]{6}$/i.test(colour || "")) return colour;
+    for (let tries = 0; tries < 12 && light(colour) < 0.14; tries += 1) colour = lighter(colour);
+    return colour;
+  };
+  const isDark = () => document.body.classList.contains("dark");
+  const lightened = (part) => (part && typeof part.color === "string" ? { ...part, color: readable(part.color) } : part);
+  const forTheme = (data) => (isDark()
+    ? data.map((trace) => ({ ...trace, line: lightened(trace.line), marker: lightened(trace.marker) })) : data);
+  const labelled = (layout) => layout.annotations && layout.annotations.map((label) => ({
+    ...label,
+    bgcolor: isDark() ? "rgba(20, 23, 28, 0.7)" : "rgba(255, 255, 255, 0.7)",
+    text: isDark() ? label.text.replace(/color:(#[0-9a-f]{6})/gi, (_, colour) => "color:" + readable(colour)) : label.text,
+  }));
   const config = { displaylogo: false, responsive: true, displayModeBar: "hover" };
 
   const dataTable = (table) => {
@@ -66,6 +88,21 @@
         text: cell ?? "", class: typeof cell === "number" ? "number" : null }))));
     return el("table", { class: "plain" }, el("thead", {}, head), el("tbody", {}, ...body));
   };
+
+  // A growth adds points to the chart that is there: see chart_growth in explorer/app/widgets.py.
+  const grown = (card, growth) => {
+    if (!card || card.key !== growth.grows) return null;
+    const data = card.figure.data.map((trace, index) => {
+      const added = growth.traces[index];
+      const longer = {};
+      for (const name of Object.keys(added)) longer[name] = (trace[name] || []).concat(added[name]);
+      return { ...trace, ...longer };
+    });
+    const layout = { ...card.figure.layout, ...growth.layout };
+    const table = card.table && { ...card.table, rows: card.table.rows.concat(growth.rows) };
+    return { ...card, caption: growth.caption, figure: { data, layout }, table };
+  };
+  const charts = {};
 
   const chart = (element, props, watch, trigger) => {
     const host = element.querySelector(".chart-card");
@@ -86,13 +123,16 @@
     details.addEventListener("toggle", () => details.open && fill());
     download.addEventListener("click", () =>
       card && card.table && save(card.name + ".csv", asCsv(card.table.titles, card.table.rows), "text/csv"));
-    const draw = async () => {
+    const take = () => {
       const next = parse(props.value);
-      if (!next) { host.hidden = true; return; }
+      card = next && next.grows ? grown(card, next) : next;
+      return draw();
+    };
+    const draw = async () => {
+      if (!card) { host.hidden = true; return; }
       host.hidden = false;
-      card = next;
       tableDrawn = false;
-      caption.textContent = card.caption || "";
+      if (caption.textContent !== (card.caption || "")) caption.textContent = card.caption || "";
       details.hidden = !card.table;
       summary.textContent = card.words.data;
       download.textContent = card.words.csv;
@@ -104,6 +144,12 @@
       if (square && host.offsetWidth) layout.height = Math.min(layout.height, host.offsetWidth - 70 + square);
       else layout.height = (layout.height || 320) + (narrow ? 14 * Math.min(6, card.figure.data.length) : 0);
       if (narrow) layout.font = { ...layout.font, size: 11 };
+      if (layout.meta && layout.meta.labels) layout.annotations = labelled(layout);
+      if (narrow && layout.meta && layout.meta.labels) { // no room for names at the curves' ends: a legend instead
+        layout.annotations = [];
+        layout.showlegend = true;
+        layout.margin = { ...layout.margin, l: 48, r: 10 };
+      }
       if (narrow && layout.meta && layout.meta.panels) { // small charts side by side: two rows of them
         for (let index = 0; index < layout.meta.panels; index += 1) {
           const key = index ? index + 1 : "";
@@ -117,7 +163,7 @@
       plot.setAttribute("role", "img");
       plot.setAttribute("aria-label", card.caption || card.name);
       const first = !plot.dataset.drawn;
-      await Plotly.react(plot, card.figure.data, layout, config);
+      await Plotly.react(plot, forTheme(card.figure.data), layout, config);
       if (first) {
         plot.dataset.drawn = "yes";
         plot.on("plotly_click", (event) => {
@@ -139,11 +185,67 @@
       }
       window.explorer.drawn += 1;
     };
-    draw();
+    const block = element.closest(".block.explorer-chart");
+    if (block) charts[block.id] = () => card && card.key && {
+      key: card.key,
+      counts: card.figure.data.map((trace) => (trace.x || []).length),
+      ends: card.figure.data.map((trace) => (trace.x && trace.x.length ? [trace.x.at(-1), trace.y.at(-1)] : null)),
+      rows: card.table ? card.table.rows.length : 0,
+    };
+    take();
     if (!card) trigger("submit"); // seen for the first time: ask for what to show
-    watch("value", draw);
+    watch("value", take);
     new MutationObserver(() => card && draw()).observe(document.body, { attributeFilter: ["class"] });
     new ResizeObserver(() => plot.dataset.drawn && plot.offsetWidth && Plotly.Plots.resize(plot)).observe(host);
+  };
+
+  /* ---------------------------------------------------------------- looking again while something goes on */
+  const pulses = {};
+  const pulse = (props, watch, trigger, [id, seen, chartId]) => {
+    let timer = null;
+    let wanted = false; // there is something new to ask for, and nobody sees the answer yet
+    let before = null;
+    const current = () => parse(props.value) || { run: "", every: 0, revision: [] };
+    const place = () => document.getElementById(seen);
+    const visible = () => !document.hidden && place() && place().offsetParent !== null;
+    const look = () => {
+      wanted = !visible();
+      if (!wanted) trigger("submit");
+    };
+    const follow = () => {
+      if (!props.value) return;
+      const { every, revision, run } = current();
+      clearInterval(timer);
+      timer = every ? setInterval(look, every) : null;
+      if (!revision.length) look();
+      else { // an answer; another run is shown at the top, wherever it was started from
+        if (before !== null && run && run !== before) document.getElementById("tabs").scrollIntoView({ block: "start" });
+        before = run;
+      }
+    };
+    pulses[id] = { current, held: () => ({ revision: current().revision, chart: charts[chartId] ? charts[chartId]() : null }) };
+    watch("value", follow);
+    follow();
+    const seenAgain = () => (wanted || timer) && visible() && look();
+    document.addEventListener("visibilitychange", seenAgain);
+    const observed = setInterval(() => { // its part of the page may be built after it
+      if (!place()) return;
+      clearInterval(observed);
+      new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && wanted && seenAgain())
+        .observe(place());
+    }, 100);
+  };
+  const held = (id) => JSON.stringify(pulses[id] ? pulses[id].held() : {});
+  const shown = (id) => (pulses[id] ? pulses[id].current().run : "");
+
+  /* ---------------------------------------------------------------- who is here */
+  // A random token in a cookie, for "yours" on a machine that several people share. It says nothing about anybody.
+  const owner = () => {
+    const found = document.cookie.match(/(?:^|; )explorer_owner=([0-9a-f]{32})/);
+    const token = found ? found[1] : Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+      byte.toString(16).padStart(2, "0")).join("");
+    document.cookie = "explorer_owner=" + token + "; path=/; max-age=31536000; samesite=lax";
+    return token;
   };
 
   /* ---------------------------------------------------------------- layer tables */
@@ -266,6 +368,108 @@
     watch("value", draw);
   };
 
+  /* ---------------------------------------------------------------- the table of runs */
+  let runsData = null;
+  const pickedRuns = () => runsData.rows.filter((row) => runsData.picked.includes(row.id));
+  const runs = (element, props, watch, trigger) => {
+    const host = element.querySelector(".runs");
+    let order = null; // {column, down}
+    const tell = () => {
+      window.explorer.picked = runsData.picked.join(",");
+      trigger("select");
+    };
+    const tick = (label, checked, change) => el("input", {
+      type: "checkbox", "aria-label": label, checked: checked ? "checked" : null, onchange: change });
+    const draw = () => {
+      const next = parse(props.value);
+      host.hidden = !next;
+      if (!next) return;
+      runsData = next;
+      render();
+    };
+    const render = () => {
+      const { columns, words } = runsData;
+      const rows = [...runsData.rows];
+      if (order) rows.sort((a, b) => {
+        const x = a.cells[order.column][1], y = b.cells[order.column][1];
+        if (x === null) return 1;
+        if (y === null) return -1;
+        const ascending = typeof x === "number" ? x - y : String(x).localeCompare(String(y), undefined, { numeric: true });
+        return order.down ? -ascending : ascending;
+      });
+      const focused = document.activeElement;
+      const place = host.contains(focused) ? focused.dataset.place : null;
+      const scrolled = host.firstElementChild ? [host.firstElementChild.scrollTop, host.firstElementChild.scrollLeft] : [0, 0];
+      const all = rows.length > 0 && rows.every((row) => runsData.picked.includes(row.id));
+      const everything = tick(words.all, all, () => {
+        runsData.picked = all ? [] : rows.slice(0, 40).map((row) => row.id);
+        render();
+        tell();
+      });
+      everything.dataset.place = "all";
+      const head = el("tr", {}, el("th", { scope: "col" }, everything), ...columns.map((column, index) => {
+        const sorting = order && order.column === index ? (order.down ? "descending" : "ascending") : "none";
+        return el("th", { scope: "col", class: column.align, "aria-sort": sorting }, el("button", {
+          type: "button", "data-place": "column " + index,
+          text: column.title + { none: "", ascending: " ↑", descending: " ↓" }[sorting],
+          onclick: () => {
+            const first = column.align === "number";
+            if (!order || order.column !== index) order = { column: index, down: first };
+            else if (order.down === first) order = { column: index, down: !order.down };
+            else order = null;
+            render();
+          } }));
+      }));
+      const body = rows.map((row) => {
+        const chosen = runsData.picked.includes(row.id);
+        const box = tick(words.pick.replace("{name}", row.name), chosen, () => {
+          runsData.picked = chosen ? runsData.picked.filter((id) => id !== row.id) : [...runsData.picked, row.id];
+          render();
+          tell();
+        });
+        box.dataset.place = row.id;
+        const cells = row.cells.map(([shown, , hint], index) => {
+          const cell = el("td", { class: columns[index].align, title: hint || null });
+          if (index === 0) cell.append(el("a", { href: row.go, "data-go": row.go, text: shown }));
+          else if (index === 4) cell.append(el("span", { class: "badge " + row.status, text: shown }));
+          else cell.textContent = shown;
+          return cell;
+        });
+        if (row.mine) cells[0].append(el("em", { text: " " + words.label }));
+        return el("tr", { class: chosen ? "picked" : null }, el("td", {}, box), ...cells);
+      });
+      const table = el("table", { class: "layer-table runs-table" }, el("thead", {}, head), el("tbody", {}, ...body));
+      host.replaceChildren(el("div", { class: "scroll" }, table));
+      [host.firstElementChild.scrollTop, host.firstElementChild.scrollLeft] = scrolled;
+      const again = place && [...host.querySelectorAll("[data-place]")].find((node) => node.dataset.place === place);
+      if (again) again.focus({ preventScroll: true });
+    };
+    draw();
+    watch("value", draw);
+  };
+
+  // Asks in the page itself: a browser's own question is not shown inside a notebook's frame.
+  const sure = () => new Promise((done) => {
+    const { words } = runsData;
+    const names = pickedRuns().map((row) => row.name).join(", ");
+    const answer = (value) => { dialog.close(); dialog.remove(); done(value); };
+    const dialog = el("dialog", { class: "sure" },
+      el("p", { text: words.sure.replace("{names}", names) }),
+      el("div", { class: "tools" },
+        el("button", { type: "button", class: "small danger", text: words.delete, onclick: () => answer("yes") }),
+        el("button", { type: "button", class: "small", text: words.keep, autofocus: "", onclick: () => answer("no") })));
+    dialog.addEventListener("cancel", (event) => { event.preventDefault(); answer("no"); });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+
+  // Follows the link of a hidden download button, once it has its file.
+  const saveFile = (id) => {
+    const link = document.querySelector(`#${id} a[href], a#${id}[href]`);
+    const node = link || document.getElementById(id);
+    if (node) node.click();
+  };
+
   /* ---------------------------------------------------------------- the address bar */
   const address = (element, props, watch, trigger) => {
     const page = element.querySelector("[data-page]").dataset;
@@ -289,9 +493,16 @@
         const said = place.querySelector(".problem");
         if (said) said.scrollIntoView({ block: "nearest" }); // on a phone it may be below the screen
       }).observe(place, { childList: true, subtree: true });
-    window.addEventListener("popstate", () => {
-      props.value = location.search;
+    const go = (query) => {
+      props.value = query;
       trigger("submit");
+    };
+    window.addEventListener("popstate", () => go(location.search));
+    document.addEventListener("click", (event) => { // links within the page
+      const link = event.target.closest("a[data-go]");
+      if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+      event.preventDefault();
+      go(link.dataset.go);
     });
   };
 
@@ -345,5 +556,6 @@
     }
   });
 
-  window.explorer = { chart, layers, address, drawn: 0, clicked: "" };
+  window.explorer = {
+    chart, layers, runs, address, pulse, held, shown, owner, sure, save: saveFile, drawn: 0, clicked: "", picked: "" };
 })();

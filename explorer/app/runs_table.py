@@ -1,0 +1,147 @@
+"""What has been trained, as a table that its script sorts, and what is different between the runs that are picked."""
+
+from __future__ import annotations
+
+import datetime
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from explorer import units
+from explorer.app import training_data, training_store, widgets
+from explorer.app.address import PageState, to_query
+from explorer.app.training_options import written
+from explorer.config import OPTION_NAMES
+from explorer.language import text
+from explorer.run_results import Run
+from explorer.train_config import TRAIN_OPTIONS
+from explorer.training.datasets import DATASETS
+
+_COLUMNS = ("name", "net", "data", "recipe", "status", "epochs", "best", "last", "train", "took", "when")
+_NUMBERS = {"epochs", "best", "last", "train", "took", "when"}
+
+
+def table_value(runs: Sequence[Run], state: PageState, owner: str, language: str) -> str:
+    """All runs as the JSON that the table's script reads: cells as (shown, value to sort by, hint)."""
+    columns = [
+        {"title": text(f"runs.{name}", language), "align": "number" if name in _NUMBERS else "words"}
+        for name in _COLUMNS
+    ]
+    words = {word: text(f"runs.table.{word}", language) for word in ("pick", "all", "label", "delete", "keep", "sure")}
+    rows = [
+        {
+            "id": run.run_id,
+            "name": run.name,
+            "status": run.status,
+            "mine": bool(owner) and run.owner == owner,
+            "go": to_query(replace(state, tab="train", run=run.run_id)),
+            "cells": _cells(run, language),
+        }
+        for run in runs
+    ]
+    value = {"columns": columns, "rows": rows, "picked": [*state.runs], "words": words}
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _cells(run: Run, language: str) -> list[list[Any]]:
+    best = next((metrics for metrics in run.epochs if metrics.epoch == run.best_epoch), None)
+    last = run.epochs[-1] if run.epochs else None
+    status = text(f"status.{run.status}", language)
+    if run.status == "running":
+        status += f" {100 * run.progress.share:.0f} %"
+    when = datetime.datetime.fromtimestamp(run.created_at)
+    epochs = str(len(run.epochs)) + (f" / {run.train.epochs}" if run.train.epochs else "")
+    recipe = text(f"recipe.{run.train.recipe}.short", language)
+    return [
+        [run.name, run.name, run.run_id],
+        [run.model.entry.title, run.model.entry.title, run.model.label()],
+        [data_title(run, language), run.train.dataset, run.train.dataset],
+        [recipe, recipe, run.train.source.source],
+        [status, status, training_store.message_of(run, language)],
+        [epochs, len(run.epochs), ""],
+        _error_cell(best.test_error if best else None, text("runs.epoch", language, epoch=run.best_epoch)),
+        _error_cell(last.test_error if last else None, ""),
+        _error_cell(last.train_error if last else None, ""),
+        [units.seconds(run.wall_seconds) if run.wall_seconds else "", run.wall_seconds, run.device],
+        [f"{when:%m-%d %H:%M}", run.created_at, f"{when:%Y-%m-%d %H:%M:%S}"],
+    ]
+
+
+def _error_cell(error: float | None, hint: str) -> list[Any]:
+    return ["", None, ""] if error is None else [units.percent(error), error, hint]
+
+
+def data_title(run: Run, language: str) -> str:
+    """How the run's data is called."""
+    info = DATASETS.get(run.train.dataset)
+    return training_data.title(info, language) if info else run.train.dataset.rpartition("/")[2]
+
+
+# ---------------------------------------------------------------- what is different
+
+
+def differences(runs: Sequence[Run], language: str) -> list[tuple[str, list[str]]]:
+    """What the runs do not have in common, as (name, a value for each run); of one run, what it is and has changed."""
+    alone = len(runs) == 1
+    rows = []
+    for name in ("net", "data", "recipe"):
+        values = [_named(run, language)[name] for run in runs]
+        if alone or len(set(values)) > 1:
+            rows.append((text(f"runs.{name}", language), values))
+    for name in OPTION_NAMES:
+        values = [_value(getattr(run.model, name), language) for run in runs]
+        if name in runs[0].model.overrides() if alone else len(set(values)) > 1:
+            key = "runs.net_seed" if name == "seed" else f"option.{name}"
+            rows.append((text(key, language), values))
+    for name in TRAIN_OPTIONS:
+        values = [_value(getattr(run.train, name), language) for run in runs]
+        if name not in _SHOWN_APART and (name in runs[0].train.changed() if alone else len(set(values)) > 1):
+            rows.append((text(f"train.{name}", language), values))
+    for name in ("device", "precision", "memory_format", "compile", "threads"):
+        values = [str(run.resolved.get(name, "–")) for run in runs]
+        if len(set(values)) > 1:
+            rows.append((text(f"runs.resolved.{name}", language), values))
+    return rows
+
+
+_SHOWN_APART = ("dataset", "recipe", "devices")
+
+
+def _named(run: Run, language: str) -> dict[str, str]:
+    recipe = text(f"recipe.{run.train.recipe}", language)
+    return {"net": run.model.entry.title, "data": data_title(run, language), "recipe": recipe}
+
+
+def _value(value: Any, language: str) -> str:
+    if isinstance(value, bool):
+        return text("word.yes" if value else "word.no", language)
+    return written(value) or "–"
+
+
+def differences_html(runs: Sequence[Run], language: str) -> str:
+    """The differences as a table, a column a run, and what all have in common; of a run that failed, why."""
+    if not runs:
+        return ""
+    title = text("runs.settings" if len(runs) == 1 else "runs.differences", language)
+    head = "".join(f'<th scope="col">{html.escape(run.name)}</th>' for run in runs)
+    rows = []
+    for name, values in differences(runs, language):
+        cells = "".join(f"<td>{html.escape(value)}</td>" for value in values)
+        rows.append(f'<tr><th scope="row">{html.escape(name)}</th>{cells}</tr>')
+    head = f'<thead><tr><th scope="col"></th>{head}</tr></thead>'
+    table = f'<table class="compare">{head}<tbody>{"".join(rows)}</tbody></table>'
+    failed = [f"{run.name}: {training_store.message_of(run, language)}" for run in runs if run.message]
+    problems = "".join(widgets.problem(sentence) for sentence in failed)
+    return f'{problems}<h4>{html.escape(title)}</h4><div class="scroll whole">{table}</div>{_common(runs, language)}'
+
+
+def _common(runs: Sequence[Run], language: str) -> str:
+    """Net, data and recipe, as far as all runs have them in common, and that nothing else is different."""
+    if len(runs) == 1:
+        return ""
+    named = [_named(run, language) for run in runs]
+    same = [named[0][name] for name in ("net", "data", "recipe") if len({one[name] for one in named}) == 1]
+    key = "runs.common" if same else "runs.common.rest"
+    return f'<p class="hint">{html.escape(text(key, language, same=" · ".join(same)))}</p>'

@@ -1,0 +1,150 @@
+"""The data to train on: what there is to choose from, what visitors may bring, and what nets are fitted to."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import shutil
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from explorer import paths, units
+from explorer.errors import ConfigError
+from explorer.language import strings, text
+from explorer.training.data import is_available
+from explorer.training.datasets import DATASETS, DatasetInfo
+
+_MOST_KEPT = 32
+
+_infos: OrderedDict[str, DatasetInfo] = OrderedDict()
+_lock = threading.Lock()
+_own_folders = True
+
+
+def allow_own_folders(allowed: bool) -> None:
+    """Whether visitors may name folders of this machine: they should not where it serves others, too."""
+    global _own_folders
+    _own_folders = allowed
+
+
+def own_folders_allowed() -> bool:
+    """Whether visitors may name folders of this machine."""
+    return _own_folders
+
+
+def checked(name: str) -> str:
+    """The name of a data set, a folder or a zip that may be read here.
+
+    Raises:
+        ConfigError: a folder, where visitors may not name one.
+    """
+    name = name.strip()
+    if name in DATASETS or _own_folders or _uploaded(name):
+        return name
+    message = f"{name[-60:]!r} cannot be used: this app is shared, so upload a zip of your pictures instead."
+    raise ConfigError(message, key="data_shared", name=repr(name[-60:]))
+
+
+def _uploads() -> Path:
+    return paths.home_folder() / "uploads"
+
+
+def _uploaded(name: str) -> bool:
+    return Path(name).parent == _uploads() and Path(name).suffix == ".zip"
+
+
+def keep_upload(file: str) -> str:
+    """Keep a zip that was brought, under its content's name, and give its path; what is there already stays.
+
+    Raises:
+        ConfigError: nothing was brought.
+    """
+    if not file:
+        raise ConfigError("No file was chosen.", key="no_file")
+    with Path(file).open("rb") as stream:
+        key = hashlib.file_digest(stream, "sha256").hexdigest()[:12]
+    kept = paths.made(_uploads()) / f"{Path(file).stem[:40]}-{key}.zip"
+    if not kept.exists():
+        partial = kept.with_suffix(".partial")
+        shutil.copyfile(file, partial)
+        partial.replace(kept)
+    return str(kept)
+
+
+# ---------------------------------------------------------------- what there is
+
+
+def choices(current: str, language: str) -> list[tuple[str, str]]:
+    """The data sets to pick from, those first that are there at once; with the user's own, if that is chosen."""
+    listed = [(_choice(info, language), name) for name, info in DATASETS.items()]
+    if current not in DATASETS:
+        listed.append((text("train.data.own", language, name=Path(current).name[:40]), current))
+    return listed
+
+
+def _choice(info: DatasetInfo, language: str) -> str:
+    if info.kind == "built in":
+        return title(info, language)
+    if is_available(info.name):
+        return f"{title(info, language)} · {text('train.data.there', language)}"
+    return f"{title(info, language)} · {text('train.data.fetch_size', language, size=units.size(info.download_bytes))}"
+
+
+def title(info: DatasetInfo, language: str) -> str:
+    """How a data set is called."""
+    return strings(language).get(f"data.{info.name}", info.title)
+
+
+def known_info(name: str) -> DatasetInfo | None:
+    """What nets are fitted to, as far as it is known without reading anything.
+
+    Raises:
+        ConfigError: a folder, where visitors may not name one.
+    """
+    name = checked(name)
+    if name in DATASETS:
+        return DATASETS[name]
+    with _lock:
+        return _infos.get(state_of(name))
+
+
+def known_info_or_none(name: str) -> DatasetInfo | None:
+    """The same; None also for what may not be read."""
+    try:
+        return known_info(name)
+    except ConfigError:
+        return None
+
+
+def remember(name: str, info: DatasetInfo) -> None:
+    """Keep what was found out about a data set."""
+    with _lock:
+        _infos[state_of(name)] = info
+        while len(_infos) > _MOST_KEPT:
+            _infos.popitem(last=False)
+
+
+def state_of(name: str) -> str:
+    """The name, and for what is the user's own or may be fetched, what changes with its content."""
+    if name in DATASETS:
+        return name
+    try:
+        return f"{name}@{Path(name).expanduser().stat().st_mtime_ns}"
+    except OSError:
+        return name
+
+
+def must_be_fetched(name: str) -> DatasetInfo | None:
+    """The data set of that name, if it has to be downloaded before it can be used."""
+    info = DATASETS.get(name)
+    return info if info is not None and not is_available(name) else None
+
+
+def about(info: DatasetInfo, language: str) -> str:
+    """What a data set holds, in one line, and where it comes from."""
+    colours = text(f"train.data.channels.{info.channels}", language)
+    values = {"classes": info.num_classes, "train": units.exact(info.train_pictures), "colours": colours}
+    tested = units.exact(info.test_pictures) if info.test_pictures else text("train.data.divided", language)
+    line = text("train.data.about", language, **values, test=tested, side=info.image_size)
+    return f'<p class="data-about">{html.escape(line)}</p><p class="source">{html.escape(info.source)}</p>'
