@@ -65,8 +65,12 @@ if TYPE_CHECKING:
     from explorer.figures.one_block import describe_one_block as describe_one_block
     from explorer.figures.one_block import one_block_data as one_block_data
     from explorer.figures.one_block import plot_one_block as plot_one_block
+    from explorer.jobs.queue import resume as resume
+    from explorer.jobs.queue import stop as stop
+    from explorer.jobs.queue import submit as submit
     from explorer.lesson_results import check_guess as check_guess
     from explorer.lessons.constructed import constructed_solution as constructed_solution
+    from explorer.lessons.degradation import fixed_lesson as fixed_lesson
     from explorer.lessons.degradation import list_lessons as list_lessons
     from explorer.lessons.degradation import plan_lesson as plan_lesson
     from explorer.lessons.degradation import read_lesson as read_lesson
@@ -159,6 +163,7 @@ _HOMES = {
     "fetch_dataset": "explorer.training.downloads",
     "field_growth_data": "explorer.figures.field_growth",
     "fit": "explorer.training.loop",
+    "fixed_lesson": "explorer.lessons.degradation",
     "fold": "explorer.tables",
     "follow": "explorer.progress",
     "layer_costs_data": "explorer.figures.layer_costs",
@@ -192,13 +197,16 @@ _HOMES = {
     "read_lesson": "explorer.lessons.degradation",
     "read_picture": "explorer.pictures",
     "receptive_field": "explorer.analysis.receptive_field",
+    "resume": "explorer.jobs.queue",
     "resume_lesson": "explorer.lessons.degradation",
     "run_lesson": "explorer.lessons.degradation",
     "running_data": "explorer.figures.comparison",
     "square": "explorer.pictures",
     "stacked_convs": "explorer.analysis.calculators",
     "start_lesson": "explorer.lessons.degradation",
+    "stop": "explorer.jobs.queue",
     "stop_lesson": "explorer.lessons.degradation",
+    "submit": "explorer.jobs.queue",
     "totals_data": "explorer.figures.comparison",
     "training_cost": "explorer.analysis.cost",
 }

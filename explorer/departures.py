@@ -33,6 +33,8 @@ def departures(train: TrainConfig, model: ModelConfig | None = None, language: s
         said.append(text("departure.data", language, data=train.dataset, meant=meant))
     if train.schedule == "plateau" and not train.validation_share:
         said.append(text("departure.plateau", language))
+    if train.schedule == "plateau":
+        said.append(text("departure.plateau-end", language, drops=train.most_drops))
     if model is not None and train.for_model(model) != train:
         said.append(text("departure.warm-up", language, net=model.arch))
     figures = train.source.figures
