@@ -44,12 +44,13 @@ class PlannedRun:
     Attributes:
         model: the net.
         train: how to train it.
-        seconds: forecast of what the run takes: its process, reading the data, training, testing, checkpoints.
+        seconds: forecast of what the run takes: its process, reading the data, training, testing, checkpoints; None
+            where nothing was measured.
     """
 
     model: ModelConfig
     train: TrainConfig
-    seconds: float
+    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,14 @@ class LessonPlan:
     """A lesson before it is started: the same seed, data, order and recipe for every net.
 
     Attributes:
-        budget: as asked for: `1 min`, `5 min`, `20 min` or `paper`.
-        budget_seconds: the same as a number; None for the paper's length, which takes what it takes.
+        budget: as asked for: `1 min`, `5 min`, `20 min` or `paper`; empty for a lesson of a fixed size.
+        budget_seconds: the same as a number; None where the size is given, by the paper or by the caller.
         runs: the nets in the order in which they will train.
         pictures: training pictures.
         test_pictures: test pictures.
         epochs: passes over the training pictures.
-        measured_seconds: what the calibration took.
-        device: what it was measured on, in words.
+        measured_seconds: what the calibration took; 0 where nothing was measured.
+        device: what it was measured on, in words; empty where nothing was.
     """
 
     budget: str
@@ -77,9 +78,10 @@ class LessonPlan:
     device: str
 
     @property
-    def forecast_seconds(self) -> float:
-        """For all runs, one after the other."""
-        return sum(run.seconds for run in self.runs)
+    def forecast_seconds(self) -> float | None:
+        """For all runs, one after the other; None where nothing was measured."""
+        seconds = [run.seconds for run in self.runs if run.seconds is not None]
+        return sum(seconds) if len(seconds) == len(self.runs) else None
 
     @property
     def nets(self) -> tuple[str, ...]:

@@ -19,9 +19,10 @@ from explorer.errors import ExplorerError, UnknownNameError
 from explorer.jobs import queue
 from explorer.jobs.running import run_here
 from explorer.lesson_results import LessonCurve, LessonPlan, LessonResult
-from explorer.lessons.sizing import plan_for
+from explorer.lessons.sizing import RECIPE, plan_for, plan_of
 from explorer.papers.loader import published
 from explorer.run_results import EpochMetrics, Run, StepMetrics
+from explorer.train_config import TrainConfig
 from explorer.training.runs import RunStore
 
 NETS = ("plain20", "plain56", "resnet20", "resnet56")
@@ -64,11 +65,46 @@ def plan_lesson(
     return plan_for(budget, dataset, tuple(nets), seed, device, in_process)
 
 
+def fixed_lesson(
+    dataset: str = "textures",
+    nets: Sequence[str] = NETS,
+    *,
+    epochs: int,
+    subset: int | None = None,
+    test_subset: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+) -> LessonPlan:
+    """A lesson of a size that is given, the same on every machine; nothing is measured, so there is no forecast.
+
+    Args:
+        dataset: a data set that is there, or an image folder or zip.
+        nets: names of nets; any set of them.
+        epochs: passes over the training pictures.
+        subset: training pictures of each class; None takes all.
+        test_subset: test pictures of each class; None takes all.
+        seed: of data, order, augmentation and initial weights.
+        device: as in `TrainConfig`.
+
+    Raises:
+        UnknownNameError: no such data set or net.
+        ConfigError: a number out of range; no net is named, one twice, or one cannot take the data's pictures.
+
+    >>> plan = fixed_lesson("digits", ("plain20", "resnet20"), epochs=6, subset=100, test_subset=20)
+    >>> plan.pictures, plan.test_pictures, plan.forecast_seconds
+    (1000, 200, None)
+    """
+    train = TrainConfig(
+        dataset, epochs=epochs, subset=subset, test_subset=test_subset, seed=seed, device=device, **RECIPE
+    )
+    return plan_of(train, tuple(nets))
+
+
 def start_lesson(plan: LessonPlan, store: RunStore | None = None, *, owner: str = "") -> str:
     """Queue all runs of a lesson; they train one after the other, each in a process of its own.
 
     Args:
-        plan: what `plan_lesson` gave.
+        plan: what `plan_lesson` or `fixed_lesson` gave.
         store: where to record them; default: in explorer's home.
         owner: who starts them.
 
@@ -103,7 +139,7 @@ def run_lesson(
     """Train all nets of a lesson in this process and wait for them, as in a notebook.
 
     Args:
-        plan: what `plan_lesson` gave.
+        plan: what `plan_lesson` or `fixed_lesson` gave.
         store: where to record them; default: in explorer's home.
         owner: who starts them.
         on_epoch: told how far the lesson has come.

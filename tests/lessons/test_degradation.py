@@ -12,6 +12,7 @@ from explorer.errors import ExplorerError, UnknownNameError
 from explorer.jobs import queue
 from explorer.lesson_results import LessonPlan, LessonResult, PlannedRun
 from explorer.lessons.degradation import (
+    fixed_lesson,
     list_lessons,
     plan_lesson,
     read_lesson,
@@ -132,6 +133,16 @@ def test_a_lesson_that_is_not_there(store: RunStore) -> None:
         read_lesson("degradation-1235", store)
 
 
+def test_a_lesson_of_a_fixed_size() -> None:
+    planned = fixed_lesson("digits", ("plain8", "resnet8"), epochs=3, subset=7, seed=4)
+    assert [run.model.arch for run in planned.runs] == ["plain8", "resnet8"]
+    assert {(run.train.subset, run.train.epochs, run.train.seed, run.model.seed) for run in planned.runs} == {
+        (7, 3, 4, 4)
+    }
+    assert (planned.pictures, planned.test_pictures, planned.forecast_seconds) == (70, 359, None)
+    assert planned.runs[0].train.recipe == "fast"
+
+
 def test_a_plan_is_measured_here() -> None:
     """The real measurement, on small nets: the deeper one takes longer."""
     planned = plan_lesson("1 min", "digits", ("plain8", "resnet14"), seed=5)
@@ -139,6 +150,8 @@ def test_a_plan_is_measured_here() -> None:
     assert 0 < planned.measured_seconds < 60
     assert "CPU" in planned.device or "NVIDIA" in planned.device
     shallow, deep = (run.seconds for run in planned.runs)
+    assert shallow is not None
+    assert deep is not None
     assert 0 < shallow < deep
     assert planned.runs[0].train.dataset == "digits"
     assert planned.runs[0].train.seed == 5

@@ -17,6 +17,11 @@ SLOW, FAST = 0.05, 0.0005
 """Seconds that a batch of plain8 takes."""
 
 
+def forecast(plan: LessonPlan) -> float:
+    assert plan.forecast_seconds is not None
+    return plan.forecast_seconds
+
+
 @pytest.fixture
 def at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LessonPlan]:
     """Planning on a machine where a batch takes so long; resnet14 takes twice as long."""
@@ -59,7 +64,7 @@ def test_the_forecast_is_the_sum_of_its_parts(at: Callable[..., LessonPlan]) -> 
     # Process 2 s, data 1 s, net and first batches 0.5 s, half a second until the next run notices.
     around = 2 + 1 + 0.5 + 0.5 + plan.epochs * (plan.test_pictures * 0.001 + 0.01)
     assert [run.seconds for run in plan.runs] == pytest.approx([around + batches * SLOW, around + batches * 2 * SLOW])
-    assert plan.forecast_seconds == pytest.approx(2 * around + 3 * batches * SLOW)
+    assert forecast(plan) == pytest.approx(2 * around + 3 * batches * SLOW)
 
 
 @pytest.mark.parametrize("budget", ["1 min", "5 min", "20 min"])
@@ -68,7 +73,7 @@ def test_it_fills_its_budget_and_does_not_exceed_it(at: Callable[..., LessonPlan
     plan = at(batch, budget)
     assert plan.budget_seconds == BUDGETS[budget]
     assert plan.budget_seconds is not None
-    assert 0.85 * plan.budget_seconds < plan.forecast_seconds <= SPARE * plan.budget_seconds
+    assert 0.85 * plan.budget_seconds < forecast(plan) <= SPARE * plan.budget_seconds
 
 
 def test_more_time_or_a_faster_machine_means_more_pictures(at: Callable[..., LessonPlan]) -> None:
@@ -81,7 +86,7 @@ def test_where_pictures_run_out_there_are_more_epochs(at: Callable[..., LessonPl
     plan = at(FAST)
     assert plan.runs[0].train.subset is None
     assert plan.epochs > at(SLOW).epochs
-    assert plan.forecast_seconds <= SPARE * 300
+    assert forecast(plan) <= SPARE * 300
 
 
 def test_where_time_runs_out_there_are_fewer_epochs(at: Callable[..., LessonPlan]) -> None:
@@ -89,7 +94,7 @@ def test_where_time_runs_out_there_are_fewer_epochs(at: Callable[..., LessonPlan
     train = plan.runs[0].train
     assert plan.epochs == train.epochs == 2
     assert plan.pictures >= 4 * train.batch_size, "a few batches, or there is nothing to compare"
-    assert plan.forecast_seconds > 60, "the plan says so where even the least takes longer"
+    assert forecast(plan) > 60, "the plan says so where even the least takes longer"
 
 
 def test_the_papers_length_is_the_papers(at: Callable[..., LessonPlan]) -> None:
@@ -100,20 +105,20 @@ def test_the_papers_length_is_the_papers(at: Callable[..., LessonPlan]) -> None:
     # 1,438 digits are 11 batches of 128 and one of 30: 64,000 batches are 5,333.3 epochs.
     assert plan.epochs == 5334
     assert plan.budget_seconds is None
-    assert plan.forecast_seconds > 64_000 * 3 * SLOW
+    assert forecast(plan) > 64_000 * 3 * SLOW
 
 
 def test_any_number_of_seconds_is_a_budget(at: Callable[..., LessonPlan]) -> None:
     plan = at(SLOW / 10, 90)
     assert (plan.budget, plan.budget_seconds) == ("90 s", 90.0)
-    assert 0.85 * 90 < plan.forecast_seconds <= SPARE * 90
+    assert 0.85 * 90 < forecast(plan) <= SPARE * 90
 
 
 def test_in_one_process_none_are_started(at: Callable[..., LessonPlan]) -> None:
     apart, together = at(1.0, "1 min"), at(1.0, "1 min", in_process=True)
     assert apart.pictures == together.pictures
     assert apart.epochs == together.epochs
-    assert apart.forecast_seconds - together.forecast_seconds == pytest.approx(2 * 2.0)
+    assert forecast(apart) - forecast(together) == pytest.approx(2 * (2.0 + 0.5))
 
 
 def test_nets_are_fitted_to_the_data(at: Callable[..., LessonPlan]) -> None:
