@@ -26,3 +26,6 @@ LOOKING: dict[str, Any] = {**QUICK, "trigger_mode": "once"}
 
 READING: dict[str, Any] = {**STREAMING, "concurrency_id": "data"}
 """What reads or downloads data: it may take minutes, and keeps nobody from computing."""
+
+FORETELLING: dict[str, Any] = {**STREAMING, "concurrency_id": "forecast"}
+"""What says beforehand what a training will take."""

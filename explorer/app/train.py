@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import gradio as gr
 
@@ -21,7 +21,7 @@ from explorer.app import (
     widgets,
 )
 from explorer.app.address import PageState, from_query, to_query
-from explorer.app.events import LOOKING, READING, STREAMING
+from explorer.app.events import FORETELLING, LOOKING, READING
 from explorer.app.problems import reported, sentence
 from explorer.app.progressive import progressive
 from explorer.app.tab import Binding, Tab
@@ -40,7 +40,6 @@ PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
 }
 """Trainings worth a click, as (net, training)."""
 
-_T = TypeVar("_T")
 _LARGEST_SIDE = 2048
 _OWNER = "window.explorer.owner()"
 
@@ -186,39 +185,29 @@ def stream_sheet(name: str, language: str, *, fetch: bool = False) -> Iterator[t
 
 
 def stream_forecast(query: str, language: str) -> Iterator[str]:
-    """Time and memory, or why they cannot be told; on a machine that has trained nothing yet, more exactly later."""
-    busy = f'<p class="hint">{html.escape(text("train.forecast.busy", language))}</p>'
+    """Time and memory, or why they cannot be told."""
     try:
         what = asked(from_query(query, ("train",)))
-        found = yield from _meanwhile(busy, lambda: training_forecast.forecast(*what))
-        yield forecast_html(found, language)
-        if not found.measured:
-            trying = forecast_html(found, language, text("train.forecast.trying", language))
-            if (yield from _meanwhile(trying, lambda: training_forecast.try_out(what[1]))):
-                yield forecast_html(training_forecast.forecast(*what), language)
-            else:
-                yield forecast_html(found, language)
+        work = progressive(lambda _: training_forecast.forecast(*what))
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                trying = not end.value.measured and training_forecast.try_out_meanwhile(what[1])
+                yield forecast_html(end.value, language, trying=trying)
+                return
+            yield f'<p class="hint">{html.escape(text("train.forecast.busy", language))}</p>'
     except ExplorerError as error:
         yield widgets.problem(sentence(error, language))
 
 
-def _meanwhile(shown: str, work: Callable[[], _T]) -> Generator[str, None, _T]:
-    """Show something while work goes on; its result."""
-    going = progressive(lambda _: work())
-    while True:
-        try:
-            next(going)
-        except StopIteration as end:
-            result: _T = end.value
-            return result
-        yield shown
-
-
-def forecast_html(found: training_forecast.Forecast, language: str, more: str = "") -> str:
-    """Time and memory in a sentence each; what cannot be is marked."""
+def forecast_html(found: training_forecast.Forecast, language: str, *, trying: bool = False) -> str:
+    """Time and memory in a sentence each; what cannot be is marked. While something is tried out, it is asked again."""
     time, memory = (html.escape(words) for words in training_forecast.sentences(found, language))
     kind = "hint" if found.needed_bytes <= found.free_bytes else "problem"
-    return f'<p class="time">{time}</p><p class="hint">{html.escape(more)}</p><p class="{kind}">{memory}</p>'
+    more = html.escape(text("train.forecast.trying", language)) if trying else ""
+    again = f'<p class="hint" data-again="train-forecast-request">{more}</p>' if trying else ""
+    return f'<p class="time">{time}</p>{again}<p class="{kind}">{memory}</p>'
 
 
 # ---------------------------------------------------------------- the tab
@@ -287,7 +276,8 @@ def _listen(
     place = [data.sheet, data.failure, data.ready]
     data.request.change(guard(sheet), [data.request], place, **READING)
     data.fetch.click(guard(fetched), [data.request], place, **READING)
-    go.request.change(guard(foretold), [go.request], [go.forecast], **STREAMING)
+    for asked_for in (go.request.change, go.request.submit):
+        asked_for(guard(foretold), [go.request], [go.forecast], **FORETELLING)
     live.pulse.submit(
         guard(looked),
         [data.request, live.pulse, owner],  # in their place the page's script gives what it knows

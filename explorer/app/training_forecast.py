@@ -8,8 +8,10 @@ its own.
 from __future__ import annotations
 
 import functools
+import logging
 import math
 import statistics
+import subprocess
 import threading
 from dataclasses import dataclass
 
@@ -17,9 +19,11 @@ from explorer import units
 from explorer.analysis.cost import training_cost
 from explorer.app.training_store import store
 from explorer.config import ModelConfig
+from explorer.errors import ExplorerError
 from explorer.jobs.memory import free_bytes, needed_bytes
 from explorer.jobs.slots import slots_of
 from explorer.language import text
+from explorer.lessons.pace import measure_paces
 from explorer.run_results import Run
 from explorer.train_config import TrainConfig
 from explorer.training.datasets import DATASETS, DatasetInfo
@@ -66,7 +70,9 @@ class _Experience:
 
 _known: dict[tuple[ModelConfig, TrainConfig], float] = {}
 _tried: dict[tuple[str, str], _Experience] = {}
+_trying: dict[tuple[str, str], threading.Thread] = {}
 _lock = threading.Lock()
+_log = logging.getLogger("explorer.app")
 
 
 def pictures_in_epoch(train: TrainConfig, info: DatasetInfo) -> tuple[int, int]:
@@ -123,7 +129,7 @@ def float32_seconds(model: ModelConfig, batch_size: int, device: str) -> float:
 
 
 def experience_of(device: str, precision: str) -> _Experience | None:
-    """What this machine's trainings say, or else what `try_out` found; None where nothing is known."""
+    """What this machine's trainings say, or else what was tried out; None where nothing is known."""
     similar = [run for run in store().list() if _counts(run, device, precision)][:_RECENT]
     if not similar:
         return _tried.get((device, precision))
@@ -137,26 +143,36 @@ def experience_of(device: str, precision: str) -> _Experience | None:
     return _Experience(statistics.median(factors), statistics.median(overheads) if overheads else 0.0)
 
 
-def try_out(train: TrainConfig) -> bool:
+def try_out_meanwhile(train: TrainConfig) -> bool:
     """Train a small net for a few seconds, in a process of its own, where nothing is known of this machine.
 
     Args:
         train: what will be trained; its device and precision matter.
 
     Returns:
-        Whether that was done: not where experience is there already, or where something trains and would disturb it.
+        Whether that goes on: not where something trains, which it would disturb, nor where it has failed before.
     """
-    device, precision = min(slots_of(train)), _precision(train)
-    if experience_of(device, precision) is not None or any(run.is_live for run in store().list()):
-        return False
-    from explorer.lessons.pace import measure_paces
+    key = min(slots_of(train)), _precision(train)
+    with _lock:
+        if key in _trying:
+            return _trying[key].is_alive()
+        if any(run.is_live for run in store().list()):
+            return False
+        _trying[key] = threading.Thread(target=_try_out, args=(train, *key), daemon=True)
+        _trying[key].start()
+        return True
 
+
+def _try_out(train: TrainConfig, device: str, precision: str) -> None:
     model = ModelConfig("resnet20", num_classes=DATASETS["textures"].num_classes)
     small = TrainConfig("textures", device=train.device, precision=train.precision)
-    paces = measure_paces([(model, small)])
+    try:
+        paces = measure_paces([(model, small)])
+    except (ExplorerError, OSError, subprocess.SubprocessError):
+        _log.exception("trying out how fast %s trains failed", device)
+        return
     factor = paces.nets[0].batch / float32_seconds(model, small.batch_size, device)
     _tried[device, precision] = _Experience(factor, paces.start + paces.load + paces.nets[0].begin)
-    return True
 
 
 def _counts(run: Run, device: str, precision: str) -> bool:

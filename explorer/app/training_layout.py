@@ -187,4 +187,4 @@ def build_start(language: str) -> Start:
     with gr.Accordion(text("train.same", language), open=False, elem_id="train-same"):
         command = gr.HTML("", apply_default_css=False, elem_id="train-command")
         code = gr.HTML("", apply_default_css=False, elem_id="train-code")
-    return Start(forecast, name, button, problem, command, code, hidden("train-forecast-request"))
+    return Start(forecast, name, button, problem, command, code, widgets.asker(elem_id="train-forecast-request"))

@@ -288,6 +288,19 @@ def pulse(*, elem_id: str, seen: str, chart: str) -> gr.HTML:
     )
 
 
+def asker(*, elem_id: str) -> gr.HTML:
+    """A value that nobody sees; triggers `submit` now and then while the page shows something with `data-again`."""
+    return gr.HTML(
+        "",
+        html_template="<span hidden></span>",
+        js_on_load=f"window.explorer.asker(trigger, {json.dumps(elem_id)})",
+        head=_OWN_HEAD,
+        apply_default_css=False,
+        elem_id=elem_id,
+        elem_classes="unseen",
+    )
+
+
 def address_bar(language: str) -> gr.HTML:
     """Follows its value in the browser's address bar, and triggers `submit` on back and forward.
 

@@ -25,6 +25,9 @@ _PLOT_PX = 320
 _BEYOND = 1.015
 """A little more than the run's length, so that the last mark is whole."""
 
+_MOST_TICKS = 12
+"""Epochs up to which each has its tick."""
+
 _LEAST_ROOM = 110
 """Pixels to the right of the plot, so that it does not jump when the first label comes."""
 
@@ -138,12 +141,20 @@ def plot_learning_curves(
         if not part.empty:
             top = max(top, part["train_error"].max(), part["test_error"].max())
             ends.append((name, part.iloc[-1], colour))
-    highest = min(100.0, max(1.0, 1.04 * float(top)))
     labelled = _ends(ends, single=len(names) == 1, axis=axis, language=language)
     figure.update_layout(
-        xaxis={"title": text(f"figure.axis.{axis}", language), "range": [0, _BEYOND * length]},
-        yaxis={"title": text("figure.axis.curves", language), "range": [0, highest], "ticksuffix": " %"},
-        annotations=end_labels(labelled, highest, _PLOT_PX),
+        xaxis={
+            "title": text(f"figure.axis.{axis}", language),
+            "range": [0, _BEYOND * length],
+            "dtick": 1 if axis == "epoch" and length <= _MOST_TICKS else None,
+        },
+        yaxis={
+            "title": text("figure.axis.curves", language),
+            # As Plotly finds it: a range that is given and changes would undo what was zoomed to.
+            **({"rangemode": "tozero"} if top else {"range": [0, 100]}),
+            "ticksuffix": " %",
+        },
+        annotations=end_labels(labelled, max(1.0, 1.05 * float(top)), _PLOT_PX),
         margin={"t": 12, "r": max(_LEAST_ROOM, room_px(labelled))},
         showlegend=False,
         # What a phone is too narrow for: names at the curves' ends. It shows a legend instead.
@@ -160,7 +171,7 @@ def _add_batches(figure: go.Figure, run: Run, batches: pd.DataFrame, axis: Axis,
         y=known["batch_error"].tolist(),
         mode="markers",
         name=text("figure.batches", language),
-        marker={"color": _COLOURS[kind_of(run.model)], "size": 3, "opacity": 0.35},
+        marker={"color": _COLOURS[kind_of(run.model)], "size": 4, "opacity": 0.45},
         hovertemplate=f"{text('figure.axis.step', language)} %{{customdata}}: %{{y:.1f}} %<extra></extra>",
         customdata=known["step"].tolist(),
     )

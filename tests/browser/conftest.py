@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,13 +83,19 @@ def wait_until_served(url: str, process: subprocess.Popen[bytes], log: Path, sec
     pytest.fail(f"The app did not answer within {seconds:g} s:\n{log.read_text(encoding='utf-8', errors='replace')}")
 
 
-@pytest.fixture(scope="session")
-def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the app, started as a user starts it; at the end its log holds no traceback."""
-    port = free_port()
-    log = tmp_path_factory.mktemp("app") / "log.txt"
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of an app that keeps its data in `folder`, started as a user starts it.
+
+    When it is asked to end it ends, its trainings too, and its log holds no traceback.
+    """
+    port, log = free_port(), folder / "log.txt"
     command = [sys.executable, "-m", "explorer", "app", "--port", str(port), "--no-browser"]
-    with log.open("wb") as stream, subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT) as process:
+    environment = os.environ | {"EXPLORER_HOME": str(folder / "home")}
+    with (
+        log.open("wb") as stream,
+        subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=environment) as process,
+    ):
         url = f"http://127.0.0.1:{port}"
         try:
             wait_until_served(url, process, log)
@@ -96,10 +103,17 @@ def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         finally:
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(30)
             except subprocess.TimeoutExpired:
                 process.kill()
     assert "Traceback" not in log.read_text(encoding="utf-8", errors="replace"), log.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the app that most tests share."""
+    with served(tmp_path_factory.mktemp("app")) as url:
+        yield url
 
 
 # ---------------------------------------------------------------- the browser

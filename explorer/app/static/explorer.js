@@ -163,7 +163,8 @@
       plot.setAttribute("role", "img");
       plot.setAttribute("aria-label", card.caption || card.name);
       const first = !plot.dataset.drawn;
-      await Plotly.react(plot, forTheme(card.figure.data), layout, config);
+      const bar = narrow ? false : "hover"; // on a phone it would lie over the plot for good
+      await Plotly.react(plot, forTheme(card.figure.data), layout, { ...config, displayModeBar: bar });
       if (first) {
         plot.dataset.drawn = "yes";
         plot.on("plotly_click", (event) => {
@@ -235,6 +236,10 @@
         .observe(place());
     }, 100);
   };
+  const asker = (trigger, id) => setInterval(() => {
+    const again = document.querySelector(`[data-again="${id}"]`);
+    if (again && again.offsetParent !== null && !document.hidden) trigger("submit");
+  }, 1500);
   const held = (id) => JSON.stringify(pulses[id] ? pulses[id].held() : {});
   const shown = (id) => (pulses[id] ? pulses[id].current().run : "");
 
@@ -502,6 +507,7 @@
       const link = event.target.closest("a[data-go]");
       if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
       event.preventDefault();
+      if (link.dataset.go !== location.search) history.pushState({ ...history.state, explorer: true }, "", link.dataset.go);
       go(link.dataset.go);
     });
   };
@@ -557,5 +563,5 @@
   });
 
   window.explorer = {
-    chart, layers, runs, address, pulse, held, shown, owner, sure, save: saveFile, drawn: 0, clicked: "", picked: "" };
+    chart, layers, runs, address, pulse, asker, held, shown, owner, sure, save: saveFile, drawn: 0, clicked: "", picked: "" };
 })();
