@@ -265,7 +265,9 @@ class Training:
             sums += batch_sums
             now = time.perf_counter()
             due = now - last_told >= STEP_SECONDS
-            if due or self.schedule.state.warming or self.fabric.device.type == "cpu":
+            if world > 1:  # a warm-up, and training itself, have to end at the same step in every process
+                batch_sums = self._summed(batch_sums)
+            if due or world > 1 or self.schedule.state.warming or self.fabric.device.type == "cpu":
                 loss, error = self._checked(batch_sums)
                 if self.schedule.state.warming:
                     self.schedule.after_step(error)
@@ -360,7 +362,7 @@ class Training:
             # Every process has to come to the sum below, so with several none leaves early.
             should_stop=self._should_stop if fabric.world_size == 1 else lambda: False,
         )
-        if self._stop:
+        if self._stop and fabric.world_size == 1:
             return None
         numbers = torch.tensor(dataclasses.astuple(counts), dtype=self._sum_dtype, device=fabric.device)
         pictures, loss, wrong, wrong_in_five = self._summed(numbers).tolist()

@@ -20,12 +20,14 @@ from explorer.training.splits import DataSet, MemorySplit
 
 
 class Gradients(Callback):
-    """The gradients of each step, as one number a parameter."""
+    """The gradients of each step, as one number a parameter, and its learning rate."""
 
     def __init__(self) -> None:
         self.sums: list[list[float]] = []
+        self.rates: list[float] = []
 
     def on_backward(self, training: Training) -> None:
+        self.rates.append(training.optimizer.param_groups[0]["lr"])
         self.sums.append([float(p.grad.double().sum()) for p in training.model.parameters() if p.grad is not None])
 
 
@@ -38,7 +40,17 @@ def main(out: Path, devices: int, norm: str) -> None:
     summary = DataSummary("noise", "Noise", "made here", ("a", "b"), (20, 20), (20, 20), 3, 8)
     data = DataSet(summary, split, split, None, (0.5,) * 3, (0.3,) * 3)
     net = ModelConfig("plain8", num_classes=2, image_size=8, width=0.25, norm=norm)
-    train = TrainConfig("noise", epochs=2, batch_size=8, lr=0.01, precision="float32", device="cpu", devices=devices)
+    train = TrainConfig(
+        "noise",
+        epochs=2,
+        batch_size=8,
+        lr=0.1,
+        warmup_lr=0.01,
+        warmup_error=0.5,
+        precision="float32",
+        device="cpu",
+        devices=devices,
+    )
     gradients = Gradients()
     training = fit(net, train, [gradients], dataset=data, folder=out)
     for _ in training:
@@ -46,6 +58,7 @@ def main(out: Path, devices: int, norm: str) -> None:
     curve = [[m.train_loss, m.train_error, m.test_loss, m.test_error] for m in training.history]
     means = [float(b.double().sum()) for name, b in training.model.named_buffers() if name.endswith("running_mean")]
     seen = {"curve": curve, "gradients": gradients.sums, "means": means, "main": training.is_main}
+    seen["rates"] = gradients.rates
     (out / f"rank{training.fabric.global_rank}.json").write_text(json.dumps(seen))
 
 

@@ -41,6 +41,7 @@ def test_without_batch_norm_two_processes_have_the_curve_of_one(tmp_path: Path) 
     assert flat(first["curve"]) == pytest.approx(flat(one["curve"]), rel=1e-4)
     assert flat(first["gradients"]) == pytest.approx(flat(one["gradients"]), rel=1e-3, abs=1e-4)
     assert first["curve"] == second["curve"]
+    assert first["rates"] == second["rates"] == one["rates"]  # the warm-up ends by the error of the whole batch
     assert first["main"]
     assert not second["main"]
     # The checkpoints are written once, by the first process.
@@ -53,6 +54,7 @@ def test_with_batch_norm_all_have_the_same_gradients_and_statistics_of_their_own
     first, second = ranks(tmp_path / "two", *torchrun, str(DRIVER), str(tmp_path / "two"), "1", "batch")
     assert first["gradients"] == second["gradients"]
     assert first["curve"] == second["curve"]
+    assert first["rates"] == second["rates"]
     assert first["means"] == second["means"]
     # Each process normalises by its own half of the batch, so that the curve is another one than a single process's.
     assert flat(first["curve"]) != pytest.approx(flat(one["curve"]), rel=1e-4)
