@@ -204,9 +204,13 @@ def _train_along(store: RunStore, run: Run, callbacks: Sequence[Callback], datas
 
 
 def _start_file(store: RunStore, run: Run) -> Path | None:
+    """The file to start from; none where the run goes on from a checkpoint of its own."""
+    from explorer.training.checkpoints import LAST
     from explorer.training.trained import weights_file
 
-    return None if run.train.start_from is None else weights_file(run.train.start_from, store)
+    if run.train.start_from is None or (store.folder(run.run_id) / LAST).exists():
+        return None
+    return weights_file(run.train.start_from, store)
 
 
 def _begin(store: RunStore, run: Run, training: Training) -> None:

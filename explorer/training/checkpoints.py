@@ -91,6 +91,13 @@ def _read(path: Path, *, with_tensors: bool) -> tuple[dict[str, Tensor], dict[st
     return tensors, header
 
 
+def weights_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A net's own state dict, also out of what training goes on from."""
+    if not any(name.startswith(_MODEL) for name in tensors):
+        return dict(tensors)
+    return {name.removeprefix(_MODEL): value for name, value in tensors.items() if name.startswith(_MODEL)}
+
+
 def config_fields(config: ModelConfig) -> dict[str, Any]:
     """A net's configuration for JSON: its name and the options that differ from what the named net comes with."""
     return {"arch": config.arch, **config.overrides()}
@@ -150,9 +157,8 @@ def load_last(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) ->
         CheckpointError: the file is missing, damaged, or of another net.
     """
     tensors, header = read_tensors(path)
-    weights = {name.removeprefix(_MODEL): value for name, value in tensors.items() if name.startswith(_MODEL)}
     try:
-        model.load_state_dict(weights, strict=True)
+        model.load_state_dict(weights_of(tensors), strict=True)
         fields = dict(header["state"])
         state = TrainingState(**{**fields, "schedule": ScheduleState(**fields["schedule"])})
     except (RuntimeError, KeyError, TypeError) as error:

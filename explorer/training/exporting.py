@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from explorer.training.checkpoints import BEST, LAST, read_tensors, write_tensors
-
-_MODEL = "model."
-"""Before the names of the weights in a file that also holds the optimizer's state."""
+from explorer.training.checkpoints import BEST, LAST, read_tensors, weights_of, write_tensors
 
 
 def export_weights(folder: Path, out: Path, *, last: bool = False) -> int:
@@ -27,7 +24,7 @@ def export_weights(folder: Path, out: Path, *, last: bool = False) -> int:
     tensors, header = read_tensors(folder / (LAST if last else BEST))
     if last:
         # Without the optimizer's state, as the best epoch's file.
-        tensors = {name.removeprefix(_MODEL): value for name, value in tensors.items() if name.startswith(_MODEL)}
+        tensors = weights_of(tensors)
         state = header.pop("state")
         header["metrics"] = state["history"][-1]
     write_tensors(out, tensors, header)

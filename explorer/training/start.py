@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from explorer.config import ModelConfig
 from explorer.errors import CheckpointError
 from explorer.models.create import create_model
-from explorer.training.checkpoints import read_tensors
+from explorer.training.checkpoints import read_tensors, weights_of
 
 _FIRST_CONVS, _LAST_LAYERS = 4, 3
 """Simonyan & Zisserman 2014, arXiv 1409.1556, section 3.1."""
@@ -34,7 +34,7 @@ class Started:
 
 
 def trained_net(path: Path) -> tuple[ModelConfig, dict[str, Tensor], dict[str, Any]]:
-    """Configuration, state dict and header of a file of weights that a training wrote.
+    """Configuration, state dict and header of a file that a training wrote: of weights, or its last checkpoint.
 
     Raises:
         CheckpointError: the file is missing, damaged, or holds no net that is known here.
@@ -45,7 +45,7 @@ def trained_net(path: Path) -> tuple[ModelConfig, dict[str, Tensor], dict[str, A
     except (KeyError, TypeError, ValueError) as error:
         message = f"{path.name} does not say which net it belongs to."
         raise CheckpointError(message, key="checkpoint_net", file=path.name) from error
-    return config, tensors, header
+    return config, weights_of(tensors), header
 
 
 @torch.no_grad()
@@ -65,12 +65,18 @@ def start_from(model: nn.Module, config: ModelConfig, path: Path) -> Started:
     elif source.entry.family == config.entry.family == "vgg":
         pairs = {mine: theirs for mine, theirs in _vgg_pairs(config, source).items() if theirs in tensors}
     else:
-        message = f"{source.label()} is no start for {config.label()}: use the same net, or VGG A for a deeper VGG."
-        raise CheckpointError(message, key="no_start", source=source.label(), net=config.label())
+        raise _no_start(source, config)
     taken = tuple(name for name, theirs in pairs.items() if own[name].shape == tensors[theirs].shape)
+    if not any(own[name].dim() > 1 for name in taken):
+        raise _no_start(source, config)
     for name in taken:
         own[name].copy_(tensors[pairs[name]])
     return Started(source.label(), taken, tuple(name for name in own if name not in taken))
+
+
+def _no_start(source: ModelConfig, config: ModelConfig) -> CheckpointError:
+    message = f"{source.label()} is no start for {config.label()}: use the same net, or VGG A for a deeper VGG."
+    return CheckpointError(message, key="no_start", source=source.label(), net=config.label())
 
 
 def _vgg_pairs(own: ModelConfig, source: ModelConfig) -> dict[str, str]:

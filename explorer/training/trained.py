@@ -196,10 +196,8 @@ def _some(classes: tuple[str, ...]) -> str:
 
 
 def _load(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    # A file of `last` weights has the net's under a prefix of their own.
-    own = {name.removeprefix("model."): value for name, value in tensors.items() if not name.startswith("momentum.")}
     try:
-        model.load_state_dict(own, strict=True)
+        model.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
         message = f"{path.name} does not fit the net that it names."
         raise CheckpointError(message, key="checkpoint_other", file=path.name) from error

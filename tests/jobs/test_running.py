@@ -165,6 +165,8 @@ def test_a_run_can_start_from_another_runs_best_epoch(store: RunStore, net: Mode
     first, second = store.get("first"), store.get("second")
     # With next to no learning it stays where the first one ended; only batch norm's running statistics move.
     assert second.epochs[0].train_error < first.epochs[0].train_error
+    store.delete("first")
+    assert running._start_file(store, second) is None  # what it goes on from is its own
     store.create(net, short.replace(start_from="nobody"), name="third")
     with pytest.raises(UnknownNameError, match="Unknown run 'nobody'"):
         run_here(store, "third")

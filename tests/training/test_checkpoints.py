@@ -106,3 +106,20 @@ def test_another_net_is_no_start(tmp_path: Path) -> None:
     config = ModelConfig("vgg_a", image_size=32, width=1 / 16)
     with pytest.raises(CheckpointError, match="no start for vgg_a"):
         start_from(create_model(config), config, tmp_path / "a.safetensors")
+    wider = ModelConfig("resnet20", width=0.5)
+    with pytest.raises(CheckpointError, match="no start for resnet20"):
+        start_from(create_model(wider), wider, tmp_path / "a.safetensors")
+
+
+def test_the_file_that_training_goes_on_from_is_a_start_too(tmp_path: Path) -> None:
+    config = ModelConfig("resnet20", width=0.25)
+    theirs = create_model(config.replace(seed=1)).state_dict()
+    tensors = {f"model.{name}": value for name, value in theirs.items()}
+    write_tensors(
+        tmp_path / "last.safetensors",
+        {**tensors, "momentum.fc.weight": torch.ones(2)},
+        {"model": config_fields(config)},
+    )
+    model = create_model(config)
+    assert start_from(model, config, tmp_path / "last.safetensors").left == ()
+    assert all(torch.equal(value, theirs[name]) for name, value in model.state_dict().items())
