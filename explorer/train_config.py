@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ class TrainConfig:
         crop_padding: pixels of the mean colour around a picture of 32 (in proportion for other sizes) before a random
             crop of its own size.
         scale_jitter: the short side S is drawn from these two, for a random crop of 224 (in proportion for other
-            sizes); None crops nothing.
+            sizes); () crops nothing.
         colour_shift: standard deviation of the shift along the colours' principal components (Krizhevsky et al. 2012).
         colour_jitter: most relative change of brightness, contrast and saturation.
         validation_share: share of the training pictures that is held out for the plateau schedule and the choice of
@@ -131,7 +132,7 @@ class TrainConfig:
     warmup_share: float = None  # type: ignore[assignment]
     flip: bool = None  # type: ignore[assignment]
     crop_padding: int = None  # type: ignore[assignment]
-    scale_jitter: tuple[int, int] | None = None
+    scale_jitter: tuple[int, int] | tuple[()] | None = None
     colour_shift: float = None  # type: ignore[assignment]
     colour_jitter: float = None  # type: ignore[assignment]
     validation_share: float = None  # type: ignore[assignment]
@@ -156,6 +157,8 @@ class TrainConfig:
             value = getattr(self, field.name)
             if value is not None or field.name not in _WHEN_NONE:
                 object.__setattr__(self, field.name, _checked(field.name, value))
+        if self.scale_jitter == () and self._figures()["scale_jitter"] is None:
+            object.__setattr__(self, "scale_jitter", None)  # the same, said in one way
         if self.recipe in STARTED and self.start_from is None:
             message = f"The recipe {self.recipe} starts from a trained net: name a run or a file (start_from)."
             raise ConfigError(message, key="start_from", recipe=self.recipe)
@@ -240,6 +243,8 @@ def _checked(name: str, value: Any) -> Any:
             accepted = "auto, cpu, cuda, cuda:1 or mps"
             raise _no_choice(name, value, accepted)
         return value
+    if name in ("dataset", "start_from") and isinstance(value, os.PathLike):
+        value = os.fspath(value)
     if name in ("dataset", "recipe", "start_from"):
         if not isinstance(value, str) or not value:
             raise _no_choice(name, value, "a name or a path")
@@ -268,6 +273,8 @@ def _numbers(name: str, value: Any) -> tuple[Any, ...]:
         numbers = tuple(value)
         if name == "milestones" and all(0 < number < 1 for number in numbers) and list(numbers) == sorted(numbers):
             return tuple(float(number) for number in numbers)
+        if name == "scale_jitter" and not numbers:
+            return ()
         if name == "scale_jitter" and len(numbers) == 2 and 224 <= numbers[0] <= numbers[1] <= 2240:
             return tuple(int(number) for number in numbers)
     accepted = {

@@ -35,7 +35,7 @@ _HELP = {
     "warmup_share": "Share of a one-cycle run in which the learning rate rises.",
     "flip": "Mirror half of the pictures.",
     "crop_padding": "Padding before a random crop, in pixels of a 32-pixel picture.",
-    "scale_jitter": "Short sides S for a crop of 224: 256,512.",
+    "scale_jitter": "Short sides S for a crop of 224: 256,512; '': no crop.",
     "colour_shift": "Strength of the shift along the colours' principal components.",
     "colour_jitter": "Most relative change of brightness, contrast and saturation.",
     "validation_share": "Share of the training pictures to hold out.",

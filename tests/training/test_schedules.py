@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -118,3 +119,7 @@ def test_digits_are_not_mirrored_unless_asked_for() -> None:
     assert TrainConfig("digits").flip is False
     assert TrainConfig("digits", flip=True).flip is True
     assert TrainConfig("digits").replace(dataset="textures").flip is True
+
+
+def test_a_path_is_a_data_set(tmp_path: Path) -> None:
+    assert TrainConfig(tmp_path).dataset == str(tmp_path)  # type: ignore[arg-type]
