@@ -54,7 +54,7 @@ _COMMON: dict[str, Any] = {
     "colour_jitter": 0.0,
     "validation_share": 0.0,
     "precision": "float32",
-    "memory_format": "contiguous",
+    "memory_format": "auto",
     "compile": "off",
 }
 """Every figure of a recipe, for a recipe that does not name it."""
@@ -88,7 +88,6 @@ RECIPES: dict[str, Recipe] = {
                 "warmup_share": 0.25,
                 "crop_padding": 4,
                 "precision": "auto",
-                "memory_format": "auto",
                 "compile": "auto",
             },
             ("fast",),

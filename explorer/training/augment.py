@@ -7,6 +7,7 @@ the CPU, whatever the device, so that a seed means the same pictures everywhere.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +21,9 @@ PAPER_CROP = 224
 
 PADDED = 32
 """The side of the pictures that `crop_padding` refers to, in pixels."""
+
+_AT_ONCE = 32
+"""Pictures whose colours are looked at together: they take eight bytes a value."""
 
 _GREY = (0.299, 0.587, 0.114)
 """Luma weights of ITU-R BT.601, for saturation."""
@@ -59,6 +63,7 @@ class Augmentation:
         image_size: side of what the net sees, in pixels.
         components: eigenvalues (C,) and eigenvectors (C, C) of the colours' covariance, see `colour_components`.
         device: where to compute.
+        memory_format: of what the net sees: `torch.channels_last` or `torch.contiguous_format`.
     """
 
     def __init__(
@@ -69,10 +74,12 @@ class Augmentation:
         image_size: int,
         components: tuple[Tensor, Tensor] | None = None,
         device: torch.device | str = "cpu",
+        memory_format: torch.memory_format = torch.channels_last,
     ) -> None:
         self.train = train
         self.size = image_size
         self.device = torch.device(device)
+        self.memory_format = memory_format
         self.mean = torch.tensor(mean, device=device).view(1, -1, 1, 1) * 255  # (1, C, 1, 1)
         self.scale = 1 / (torch.tensor(std, device=device).clamp(min=1e-4).view(1, -1, 1, 1) * 255)  # (1, C, 1, 1)
         self.channels = len(mean)
@@ -86,7 +93,7 @@ class Augmentation:
         train = self.train
         flip = torch.rand(count, generator=generator) < 0.5 if train.flip else None  # (N,)
         shift = window = colour = jitter = None
-        if train.scale_jitter is not None:
+        if train.scale_jitter:
             window = torch.rand(count, 3, generator=generator)  # (N, 3)
         if self.padding:
             shift = torch.randint(0, 2 * self.padding + 1, (count, 2), generator=generator)  # (N, 2)
@@ -97,7 +104,7 @@ class Augmentation:
         return Draws(flip, shift, window, colour, jitter)
 
     def __call__(self, pictures: Tensor, draws: Draws | None = None) -> Tensor:
-        """Normalised pictures, float (N, C, H, W), in channels-last memory.
+        """Normalised pictures, float (N, C, H, W).
 
         Args:
             pictures: uint8 (N, C, S, S) on the device, as `stored_side` wants them.
@@ -109,16 +116,20 @@ class Augmentation:
         if draws.flip is not None or draws.shift is not None:
             x = self._shifted(x, draws)  # (N, C, size, size)
         if draws.jitter is not None:
-            x = _jittered(x.float(), draws.jitter.to(self.device))  # (N, C, size, size)
+            x = _jittered(x.float(), self._here(draws.jitter))  # (N, C, size, size)
         x = self.normalised(x)
         if draws.colour is not None:
-            x = x + self._colour_shift(draws.colour.to(self.device))  # (N, C, size, size)
+            x = x + self._colour_shift(self._here(draws.colour))  # (N, C, size, size)
         return x
 
     def normalised(self, pictures: Tensor) -> Tensor:
         """Each channel with mean 0 and standard deviation 1 over the training pictures, (N, C, H, W)."""
-        x = pictures.to(dtype=torch.float32, memory_format=torch.channels_last)  # (N, C, H, W)
+        x = pictures.to(dtype=torch.float32, memory_format=self.memory_format)  # (N, C, H, W)
         return (x - self.mean) * self.scale
+
+    def _here(self, drawn: Tensor) -> Tensor:
+        """What was drawn, on the device; a GPU is not waited for."""
+        return drawn.to(self.device, non_blocking=self.device.type == "cuda")
 
     def _shifted(self, x: Tensor, draws: Draws) -> Tensor:
         """Mirrored, and cropped out of a border of the mean colour: zeros once it is normalised."""
@@ -126,7 +137,7 @@ class Augmentation:
         rows = torch.arange(height, device=self.device).expand(count, -1)  # (N, H)
         columns = torch.arange(width, device=self.device).expand(count, -1)  # (N, W)
         if draws.flip is not None:
-            flip = draws.flip.to(self.device)[:, None]  # (N, 1)
+            flip = self._here(draws.flip)[:, None]  # (N, 1)
             columns = torch.where(flip, width - 1 - columns, columns)  # (N, W)
         if draws.shift is not None:
             padding = self.padding
@@ -134,7 +145,7 @@ class Augmentation:
             padded = fill.clone()  # (N, C, H + 2p, W + 2p)
             padded[:, :, padding : padding + height, padding : padding + width] = x
             x = padded
-            shift = draws.shift.to(self.device)  # (N, 2)
+            shift = self._here(draws.shift)  # (N, 2)
             rows = rows + shift[:, :1]  # (N, H)
             columns = columns + shift[:, 1:]  # (N, W)
         picture = torch.arange(count, device=self.device)[:, None, None]  # (N, 1, 1)
@@ -143,9 +154,9 @@ class Augmentation:
 
     def _windows(self, pictures: Tensor, window: Tensor) -> Tensor:
         """A random crop of 224 out of a picture whose short side is S, for each its own S."""
-        assert self.train.scale_jitter is not None
+        assert self.train.scale_jitter
         low, high = self.train.scale_jitter
-        window = window.to(self.device)  # (N, 3)
+        window = self._here(window)  # (N, 3)
         short_side = torch.floor(low + window[:, 0] * (high - low + 1)).clamp(max=high)  # (N,)
         share = PAPER_CROP / short_side  # (N,), side of the crop in the picture
         centre = (1 - share)[:, None] * (2 * window[:, 1:] - 1)  # (N, 2), on a scale from -1 to 1
@@ -154,7 +165,8 @@ class Augmentation:
         theta = torch.stack(rows, 1)  # (N, 2, 3)
         shape = [len(pictures), self.channels, self.size, self.size]
         grid = F.affine_grid(theta, shape, align_corners=False)  # (N, H, W, 2)
-        return F.grid_sample(pictures.float(), grid, padding_mode="border", align_corners=False)  # (N, C, H, W)
+        # No place is outside of the picture, so that reflection repeats its border; MPS does not know `border`.
+        return F.grid_sample(pictures.float(), grid, padding_mode="reflection", align_corners=False)  # (N, C, H, W)
 
     def _colour_shift(self, normal: Tensor) -> Tensor:
         """What is added to each picture's channels, (N, C, 1, 1), in normalised units."""
@@ -170,9 +182,12 @@ def stored_side(train: TrainConfig, image_size: int) -> int:
     With scale jitter, that at which a crop of the net's own size is the paper's crop at the smallest S; crops at a
     larger S are enlarged from there.
     """
-    if train.scale_jitter is None:
-        return image_size
-    return max(image_size, round(image_size * train.scale_jitter[0] / PAPER_CROP))
+    return side_for(train.scale_jitter, image_size)
+
+
+def side_for(scale_jitter: Sequence[int] | None, image_size: int) -> int:
+    """The same where only the scale jitter is known."""
+    return max(image_size, round(image_size * scale_jitter[0] / PAPER_CROP)) if scale_jitter else image_size
 
 
 def colour_components(pictures: Tensor) -> tuple[Tensor, Tensor]:
@@ -183,8 +198,14 @@ def colour_components(pictures: Tensor) -> tuple[Tensor, Tensor]:
     Args:
         pictures: uint8 (N, C, H, W).
     """
-    colours = pictures.permute(1, 0, 2, 3).flatten(1).double() / 255  # (C, pixels)
-    covariance = torch.cov(colours).reshape(len(colours), len(colours))  # (C, C)
+    channels = pictures.shape[1]
+    count, total, products = 0, torch.zeros(channels).double(), torch.zeros(channels, channels).double()
+    for some in torch.split(pictures, _AT_ONCE):
+        colours = some.permute(1, 0, 2, 3).flatten(1).double() / 255  # (C, pixels)
+        count += colours.shape[1]
+        total += colours.sum(1)
+        products += colours @ colours.T
+    covariance = (products - total.outer(total) / count) / max(1, count - 1)  # (C, C)
     values, vectors = torch.linalg.eigh(covariance)
     return values.clamp(min=0).float(), vectors.float()
 

@@ -13,6 +13,8 @@ from torch.utils.data import DataLoader, Dataset
 from explorer.training.splits import MemorySplit, Split
 
 TEST_BATCH = 500
+"""Pictures that are tested on together, fewer where they are large."""
+
 _READERS = 2
 """Processes that read pictures which do not fit into memory."""
 
@@ -89,22 +91,24 @@ class _Batches(Dataset[Tensor]):
 
 def read_batches(split: Split, batches: Sequence[Tensor], device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
     """Pictures, uint8 (n, C, H, W), and labels (n,) on the device, for each batch of indices."""
+    on_gpu = device.type == "cuda"  # elsewhere what is copied could be gone before the copy begins
     if isinstance(split, MemorySplit):
         for indices in batches:
-            where = indices.to(split.labels.device, non_blocking=True)
+            where = indices.to(split.labels.device, non_blocking=on_gpu)
             pictures, labels = split.pictures(where), split.labels[where]
-            yield pictures.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+            yield pictures.to(device, non_blocking=on_gpu), labels.to(device, non_blocking=on_gpu)
         return
     loader = DataLoader(
         _Batches(split, batches),
         batch_size=None,
         num_workers=_READERS,
         prefetch_factor=4,
-        pin_memory=device.type == "cuda",
+        pin_memory=on_gpu,
         multiprocessing_context=_start_method(),
+        generator=Generator(),  # or it would draw from the caller's random numbers
     )
     for indices, pictures in zip(batches, loader, strict=True):
-        yield pictures.to(device, non_blocking=True), split.labels[indices].to(device, non_blocking=True)
+        yield pictures.to(device, non_blocking=on_gpu), split.labels[indices].to(device, non_blocking=on_gpu)
 
 
 def _start_method() -> Any:

@@ -15,6 +15,9 @@ from explorer.training.augment import Augmentation
 from explorer.training.batches import TEST_BATCH, read_batches
 from explorer.training.splits import Split
 
+_PIXELS_AT_ONCE = 2**21
+"""So that large pictures do not take more memory to test on than to train on."""
+
 _NORMAL_95 = 1.959963984540054
 """The normal distribution's 97.5th percentile."""
 
@@ -76,7 +79,8 @@ def count_errors(
         world_size: how many processes share the work.
         should_stop: asked before each batch; what was counted until then is returned.
     """
-    batches = torch.split(torch.arange(rank, len(split), world_size), TEST_BATCH)
+    at_once = min(TEST_BATCH, max(1, _PIXELS_AT_ONCE // augmentation.size**2))
+    batches = torch.split(torch.arange(rank, len(split), world_size), at_once)
     sums = torch.zeros(3, dtype=torch.float32 if augmentation.device.type == "mps" else torch.float64)
     sums = sums.to(augmentation.device)
     pictures = 0

@@ -34,7 +34,7 @@ from explorer.training.start import start_from
 STEP_SECONDS = 0.25
 """Least time between two `StepMetrics`."""
 
-_COLOUR_SAMPLE = 2000
+_COLOUR_SAMPLE = 1000
 """Pictures from which the colours' principal components are computed."""
 
 
@@ -149,7 +149,9 @@ class Training:
         """The net on its device, the optimizer, the augmentation and the data."""
         train, device, data = self.config, self.fabric.device, self.dataset
         self.model.to(device)
-        if self.resolved["memory_format"] == "channels_last":
+        in_channels_last = self.resolved["memory_format"] == "channels_last"
+        memory_format = torch.channels_last if in_channels_last else torch.contiguous_format
+        if in_channels_last:
             self.model.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
@@ -163,9 +165,12 @@ class Training:
         self._module, self._optimizer = self.fabric.setup(module, self.optimizer, move_to_device=False)
         components = None
         if train.colour_shift:
-            some = torch.arange(len(data.train))[:_COLOUR_SAMPLE]
+            # From all over the data: pictures of one class stand together.
+            some = torch.linspace(0, len(data.train) - 1, min(_COLOUR_SAMPLE, len(data.train))).long()
             components = colour_components(data.train.pictures(some))
-        self.augmentation = Augmentation(train, data.mean, data.std, self.model_config.image_size, components, device)
+        self.augmentation = Augmentation(
+            train, data.mean, data.std, self.model_config.image_size, components, device, memory_format
+        )
         self._train_split, self._test_split = on_device(data.train, device), on_device(data.test, device)
         self._val_split = None if data.val is None else on_device(data.val, device)
         self._random = OwnRandomNumbers(device)

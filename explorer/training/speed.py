@@ -34,11 +34,13 @@ def resolve(train: TrainConfig, pictures: int) -> dict[str, str | int]:
     Raises:
         ConfigError: this machine has no such device.
     """
-    device = resolve_device(train.device)
+    device = resolve_device(train.device, train.devices)
     precision = train.precision
     if precision == "auto":
         precision = "bf16" if computes_in_bf16(device) else "float32"
-    memory_format = "channels_last" if train.memory_format == "auto" else train.memory_format
+    memory_format = train.memory_format
+    if memory_format == "auto":  # on MPS batch norm's gradients fail in channels_last
+        memory_format = "contiguous" if device.type == "mps" else "channels_last"
     compiled = train.compile
     if compiled == "auto":
         pays = pictures >= COMPILE_FROM_PICTURES and train.devices == 1
@@ -52,11 +54,15 @@ def resolve(train: TrainConfig, pictures: int) -> dict[str, str | int]:
     }
 
 
-def resolve_device(name: str) -> torch.device:
+def resolve_device(name: str, devices: int = 1) -> torch.device:
     """The device of that name; `auto` is the first GPU, or the CPU.
 
+    Args:
+        name: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        devices: how many of them; a CPU stands for any number.
+
     Raises:
-        ConfigError: this machine has no such device.
+        ConfigError: this machine has no such device, or not so many.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -68,6 +74,10 @@ def resolve_device(name: str) -> torch.device:
         accepted = ", ".join(reversed(names))
         message = f"device={name!r} is not on this machine: use {accepted}."
         raise ConfigError(message, key="choice", said=f"device={name!r}", accepted=accepted)
+    if device.type != "cpu" and devices > there[device.type]:
+        most = there[device.type]
+        message = f"devices={devices} is not possible: this machine has {most} of the kind {device.type}."
+        raise ConfigError(message, key="range", said=f"devices={devices}", low=1, high=most)
     return torch.device("cuda", index) if device.type == "cuda" else device
 
 

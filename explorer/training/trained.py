@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from explorer import paths
@@ -17,7 +18,7 @@ from explorer.errors import CheckpointError, ConfigError, UnknownNameError
 from explorer.models.create import create_model
 from explorer.run_results import Evaluation
 from explorer.train_config import TrainConfig
-from explorer.training.augment import Augmentation
+from explorer.training.augment import Augmentation, side_for
 from explorer.training.batches import on_device
 from explorer.training.checkpoints import BEST
 from explorer.training.data import load_dataset
@@ -40,6 +41,7 @@ class Trained:
         mean: of each channel of its training pictures, on a scale from 0 to 1.
         std: their standard deviation.
         seed: of the training: a folder without a test part is divided by it.
+        side: at which its test pictures were kept, in pixels; it saw their middle. None: that of the net.
     """
 
     model: nn.Module
@@ -50,11 +52,16 @@ class Trained:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     seed: int = 0
+    side: int | None = None
 
     def preparation(self, device: str = "cpu") -> Augmentation:
-        """From uint8 pictures of the net's size to what it takes."""
+        """From uint8 pictures of the net's size or larger, of which the middle is taken, to what it takes."""
         plain = TrainConfig("digits", flip=False, crop_padding=0)
-        return Augmentation(plain, self.mean, self.std, self.config.image_size, device=device)
+        mps = torch.device(device).type == "mps"
+        memory_format = torch.contiguous_format if mps else torch.channels_last
+        return Augmentation(
+            plain, self.mean, self.std, self.config.image_size, device=device, memory_format=memory_format
+        )
 
 
 def load_trained(weights: str, store: RunStore | None = None) -> Trained:
@@ -82,8 +89,9 @@ def load_trained(weights: str, store: RunStore | None = None) -> Trained:
             mean=tuple(header["mean"]),
             std=tuple(header["std"]),
             seed=int(header["train"]["seed"]),
+            side=side_for(header["train"].get("scale_jitter"), config.image_size),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         message = f"{path.name} does not say what its net was trained on."
         raise CheckpointError(message, key="checkpoint_data", file=path.name) from error
 
@@ -144,7 +152,8 @@ def evaluate(
     config = trained.config
     name = data or trained.dataset
     # By the training's seed: where a folder has no test part, these are the pictures that were kept apart.
-    dataset = load_dataset(name, image_size=config.image_size, channels=config.in_channels, seed=trained.seed)
+    side = trained.side or config.image_size
+    dataset = load_dataset(name, image_size=side, channels=config.in_channels, seed=trained.seed)
     check_classes(trained, dataset.summary.classes, name)
     pictures = dataset.test if split == "test" else dataset.train
     began = time.perf_counter()

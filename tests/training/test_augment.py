@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
@@ -86,6 +88,35 @@ def test_scales_are_drawn_from_the_whole_range() -> None:
     shares = (out[:, 0, 0, -1] - out[:, 0, 0, 0]) / 5 * 32 / 31 / side
     assert float(shares.max()) == pytest.approx(224 / 256, abs=0.03)
     assert float(shares.min()) == pytest.approx(224 / 512, abs=0.03)
+
+
+def test_a_crop_at_the_edge_repeats_the_border() -> None:
+    augment = augmentation(32, scale_jitter=(512, 512))
+    pixels = picture(stored_side(augment.train, 32))
+    corners = torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.0, 1.0]])
+    out = augment(pixels.expand(2, -1, -1, -1), Draws(None, None, corners, None, None))
+    ends = augment.normalised(pixels[None])[0]
+    torch.testing.assert_close(out[0, :, 0, 0], ends[:, 0, 0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(out[1, :, -1, -1], ends[:, -1, -1], rtol=0, atol=1e-5)
+
+
+def test_a_paper_s_crop_can_be_left_out() -> None:
+    train = TrainConfig("cifar10", recipe="vgg-paper", scale_jitter=(), colour_shift=0.0, flip=False)
+    assert train.changed()["scale_jitter"] == ()
+    assert TrainConfig.from_dict(json.loads(json.dumps(train.as_dict()))) == train
+    assert stored_side(train, 32) == 32
+    out = Augmentation(train, MEAN, STD, 32).draw(4, torch.Generator())
+    assert out == NOTHING
+    assert TrainConfig("cifar10", scale_jitter=()) == TrainConfig("cifar10")
+
+
+@pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
+def test_what_the_net_sees_has_the_memory_format_that_was_asked_for(memory_format: torch.memory_format) -> None:
+    train = TrainConfig("cifar10")
+    augment = Augmentation(train, MEAN, STD, 32, memory_format=memory_format)
+    pixels = picture().expand(4, -1, -1, -1)
+    for draws in (None, augment.draw(4, torch.Generator())):
+        assert augment(pixels, draws).is_contiguous(memory_format=memory_format)
 
 
 def test_a_colour_shift_moves_along_the_components() -> None:

@@ -12,10 +12,14 @@ from explorer.errors import CheckpointError, ConfigError, TrainingError
 from explorer.models.create import create_model
 from explorer.run_results import EpochMetrics, StepMetrics
 from explorer.train_config import TrainConfig
+from explorer.training import speed
+from explorer.training.augment import Augmentation
 from explorer.training.callbacks import Callback
 from explorer.training.data import load_dataset
+from explorer.training.evaluation import count_errors
 from explorer.training.loop import Training, fit
 from explorer.training.splits import DataSet, MemorySplit
+from explorer.training.trained import evaluate
 
 BOTH = ("last.safetensors", "best.safetensors", "last.json", "best.json")
 
@@ -211,12 +215,42 @@ def test_a_device_that_is_not_there(net: ModelConfig, short: TrainConfig, data: 
         fit(net, short.replace(device="cuda:99"), dataset=data)
 
 
+def test_what_only_some_devices_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(ConfigError, match=r"devices=2 is not possible: this machine has 1 of the kind mps"):
+        speed.resolve(TrainConfig("digits", device="mps", devices=2), 0)
+    # Batch norm's gradients fail there in channels_last.
+    assert speed.resolve(TrainConfig("digits", device="mps"), 0)["memory_format"] == "contiguous"
+    assert speed.resolve(TrainConfig("digits", device="cpu"), 0)["memory_format"] == "channels_last"
+
+
+def test_large_pictures_are_tested_few_at_a_time() -> None:
+    seen = []
+
+    class Net(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append(len(x))
+            return torch.zeros(len(x), 3)
+
+    augment = Augmentation(TrainConfig("digits"), (0.5,), (0.5,), 1024)
+    split = MemorySplit(torch.zeros(5, 1, 1024, 1024, dtype=torch.uint8), torch.zeros(5, dtype=torch.int64))
+    assert count_errors(Net(), split, augment).pictures == 5
+    assert seen == [2, 2, 1]
+
+
+def test_an_evaluation_sees_what_the_training_tested_on(net: ModelConfig, short: TrainConfig, tmp_path: Path) -> None:
+    config = short.replace(dataset="digits", subset=20, scale_jitter=(448, 448), epochs=1)
+    training = fit(net.replace(num_classes=10), config, folder=tmp_path)
+    (metrics,) = epochs(training)
+    measured = evaluate(str(tmp_path / "best.safetensors"), device="cpu")
+    assert 1 - measured.top1 == pytest.approx(metrics.test_error)
+    assert measured.loss == pytest.approx(metrics.test_loss, rel=1e-5)
+
+
 @pytest.mark.slow
 def test_a_compiled_net_learns_the_same(net: ModelConfig, short: TrainConfig, data: DataSet) -> None:
     pytest.importorskip("torch._inductor")
-    from explorer.training.speed import can_compile
-
-    if not can_compile(torch.device("cpu")):
+    if not speed.can_compile(torch.device("cpu")):
         pytest.skip("no C++ compiler")
     config = short.replace(epochs=1, batch_size=30)
     plain, compiled = (fit(net, config.replace(compile=word), dataset=data) for word in ("off", "on"))
@@ -243,5 +277,7 @@ def test_pictures_that_do_not_fit_into_memory_are_read_meanwhile(
     for memory_bytes in (None, 0):
         data = load_dataset(str(tmp_path), image_size=8, channels=1, memory_bytes=memory_bytes)
         assert isinstance(data.train, MemorySplit) == (memory_bytes is None)
+        before = torch.get_rng_state()
         curves.append(epochs(fit(wanted, config, dataset=data)))
+        assert torch.equal(torch.get_rng_state(), before)  # the caller's
     assert same_curve(*curves)
