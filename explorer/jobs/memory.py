@@ -20,6 +20,7 @@ from explorer.run_results import Run
 from explorer.train_config import TrainConfig
 from explorer.training.augment import stored_side
 from explorer.training.data import MEMORY_SHARE, dataset_info
+from explorer.training.speed import resolve_device
 
 _PROCESS_BYTES = 400 * 2**20
 """What a process takes that has imported torch and computed something; on a GPU, the driver's share."""
@@ -37,6 +38,7 @@ def check_memory(model: ModelConfig, train: TrainConfig, *, running: tuple[Run, 
         TrainingError: it does not fit; the sentence names the largest batch that does.
         ConfigError: this machine has no such device.
     """
+    resolve_device(train.device, train.devices)
     device = min(slots_of(train))
     free = free_bytes(device) + sum(needed_bytes(run.model, run.train, device) for run in running)
     needed_for = forecast(model, train, device)

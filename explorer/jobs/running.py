@@ -239,7 +239,9 @@ def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, TrainingError):
         return error.key == "out_of_memory"
     named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return named or "can't allocate memory" in str(error)  # the words of torch's allocator on a CPU
+    # The words of torch's allocators: on a CPU, there on Windows, on MPS and for a GPU's libraries.
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return named or (isinstance(error, RuntimeError) and any(some in str(error) for some in words))
 
 
 @contextmanager
