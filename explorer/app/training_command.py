@@ -25,6 +25,8 @@ def command_of(model: ModelConfig, train: TrainConfig, side: int | None) -> str:
     options = {name: value for name, value in model.overrides().items() if name not in _FOLLOWS_DATA}
     if side is not None:
         options["image_size"] = side
+    if model.seed != train.seed:
+        options["seed"] = model.seed  # beside the name it is the net's alone
     beside = ",".join(f"{name}={written(value)}" for name, value in options.items())
     words = ["explorer", "train", f"{model.arch}:{beside}" if beside else model.arch, "--data", train.dataset]
     if train.recipe != TrainConfig().recipe:

@@ -8,7 +8,7 @@ from typing import Any
 from explorer.app.problems import sentence
 from explorer.errors import ExplorerError
 from explorer.train_config import TRAIN_OPTIONS, TrainConfig
-from explorer.train_options import read_train_option
+from explorer.train_options import TRAIN_OPTION_TYPES, read_train_option
 
 PREFIX = "t."
 """Of a figure's name in the address."""
@@ -19,11 +19,7 @@ _DEFAULTS = {field.name: field.default for field in dataclasses.fields(TrainConf
 
 
 def written(value: Any) -> str:
-    """A figure with all its digits; nothing for None.
-
-    >>> written(0.0005), written((0.5, 0.75)), written(128), written(None), written(True)
-    ('0.0005', '0.5,0.75', '128', '', 'true')
-    """
+    """A figure with all its digits; nothing for None."""
     if value is None:
         return ""
     if isinstance(value, tuple):
@@ -32,7 +28,9 @@ def written(value: Any) -> str:
 
 
 def read(name: str, given: str) -> Any:
-    """The value of a field in its own type; None for an empty text. `TrainConfig` says whether it is possible.
+    """The value of a field in its own type. An empty text is no number where there may be several, otherwise None.
+
+    Whether it is possible is for `TrainConfig` to say.
 
     Raises:
         UnknownNameError: there is no such field.
@@ -42,7 +40,7 @@ def read(name: str, given: str) -> Any:
     ((0.5, 0.75), 0.1, None, ())
     """
     given = given.strip()
-    return read_train_option(name, given) if given or name == "milestones" else None
+    return read_train_option(name, given) if given or TRAIN_OPTION_TYPES.get(name) is tuple else None
 
 
 def pairs(train: TrainConfig) -> list[tuple[str, str]]:
