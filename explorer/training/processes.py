@@ -15,6 +15,7 @@ def process_mark(pid: int) -> str:
     process started, and which start of the machine it counts from: the creation time that psutil computes from it
     shifts when the clock is set. A process that has died and that nobody has asked about yet counts as dead.
 
+    >>> import os
     >>> process_mark(os.getpid()) != ""
     True
     """
