@@ -18,9 +18,6 @@ def command_of(model: ModelConfig, train: TrainConfig, side: int | None) -> str:
         model: the net, fitted to the data.
         train: the training.
         side: picture size that was chosen, in pixels; None where it follows the data.
-
-    >>> command_of(ModelConfig("resnet20"), TrainConfig("digits", epochs=3), None)
-    'explorer train resnet20 --data digits --epochs 3'
     """
     options = {name: value for name, value in model.overrides().items() if name not in _FOLLOWS_DATA}
     if side is not None:

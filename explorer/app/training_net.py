@@ -21,10 +21,6 @@ def fitted(model: ModelConfig, info: DatasetInfo, side: int | None = None) -> Mo
 
     Raises:
         ConfigError: the net cannot take pictures of that size.
-
-    >>> from explorer.training.datasets import DATASETS
-    >>> fitted(ModelConfig("resnet34"), DATASETS["cifar10"]).label()
-    'resnet34 · num_classes 10 · image_size 32'
     """
     if side is not None:
         model = model.replace(image_size=side)

@@ -35,9 +35,6 @@ def read(name: str, given: str) -> Any:
     Raises:
         UnknownNameError: there is no such field.
         ConfigError: the text is not of its type.
-
-    >>> read("milestones", "0.5,0.75"), read("lr", "0.1"), read("epochs", ""), read("milestones", "")
-    ((0.5, 0.75), 0.1, None, ())
     """
     given = given.strip()
     return read_train_option(name, given) if given or TRAIN_OPTION_TYPES.get(name) is tuple else None
