@@ -44,7 +44,7 @@ def batch_bounds(
     size = max(devices, min(batch_size, pictures) // devices * devices)
     bounds = [(start, start + size) for start in range(0, pictures - size + 1, size)]
     left = (pictures - len(bounds) * size) // devices * devices
-    if left >= max(2, size / 8) and not (whole_only and bounds):
+    if left >= max(2 * devices, size / 8) and not (whole_only and bounds):
         bounds.append((len(bounds) * size, len(bounds) * size + left))
     return bounds
 

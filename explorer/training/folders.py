@@ -109,6 +109,15 @@ def divided(listing: Listing, seed: int) -> Listing:
     return replace(listing, train=train.take(kept), test=train.take(out), notes=(*listing.notes, note))
 
 
+def readable(name: str) -> str:
+    """A file's name as text: what is no UTF-8 in it becomes question marks, which can be printed and stored.
+
+    >>> readable("na\udcefve.png")
+    'na?ve.png'
+    """
+    return name.encode(errors="replace").decode()
+
+
 def _inner(folder: Path) -> Path:
     """`folder`, or the one folder in it that holds everything."""
     folders, files = _entries(folder)
@@ -128,6 +137,8 @@ def _parts(root: Path) -> dict[str, str]:
         for name in reversed(names)  # the first name wins
         if name in folders
     }
+    if len(found) < len(folders) and "train" in found and not _entries(root / found["train"])[0]:
+        return {}  # a class of vehicles, beside others
     return found if "train" in found or len(found) == len(folders) else {}
 
 
@@ -136,12 +147,12 @@ def _classes(root: Path, part: str, skipped: list[tuple[str, str]]) -> dict[str,
     found: dict[str, list[str]] = {}
     for folder in _entries(root / part)[0]:
         # What a Mac writes is decomposed; a class is one class however its name is written.
-        names = found.setdefault(unicodedata.normalize("NFC", folder), [])
+        names = found.setdefault(readable(unicodedata.normalize("NFC", folder)), [])
         for name in _walk(root, Path(part, folder)):
             if _is_picture(name):
                 names.append(name)
             else:
-                skipped.append((name, "is no picture, by the end of its name"))
+                skipped.append((readable(name), "is no picture, by the end of its name"))
     return found
 
 

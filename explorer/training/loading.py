@@ -17,7 +17,7 @@ from explorer.pictures import Pixels
 from explorer.training.builtin_data import Arrays
 from explorer.training.decoded import keep_decoded, load_decoded
 from explorer.training.draws import Positions, drawn, orders
-from explorer.training.folders import Files, Listing
+from explorer.training.folders import Files, Listing, readable
 from explorer.training.reading import Report, read_all
 from explorer.training.sizing import sized, with_channels
 from explorer.training.splits import FileSplit, MemorySplit, ResizedSplit, Split
@@ -167,7 +167,7 @@ def _read(
                 row = unread[index]
                 position = rows[row]
                 assert position is not None
-                broken.append([draw.files.names[position], reason])
+                broken.append([readable(draw.files.names[position]), readable(reason)])
                 rows[row] = draw.instead_of(position)
             unread = [unread[index] for index in failed if rows[unread[index]] is not None]
         left = [row for row, position in enumerate(rows) if position is not None]

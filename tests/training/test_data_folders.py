@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -97,6 +98,21 @@ def test_korean_names_are_read_however_they_are_written(tmp_path: Path) -> None:
     summary = load_dataset(own).summary
     assert summary.classes == ("강아지", "고양이")
     assert (summary.train_counts, summary.test_counts) == ((6, 5), (2, 2))
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    names = ("bus", "car", "train")
+    assert load_dataset(make_folder(tmp_path / "vehicles", [""], names)).summary.classes == names
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_a_name_that_is_no_text_is_made_one(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "old", [""], ["ant", "na\udcefve"])
+    (folder / "ant" / "\udcef.png").write_bytes(b"bad")
+    summary = load_dataset(folder).summary
+    assert summary.classes == ("ant", "na?ve")
+    assert [file for file, _ in summary.skipped] == ["ant/?.png"]
+    str(summary).encode()
 
 
 def test_hidden_files_and_what_file_managers_leave_are_ignored(folder: Path) -> None:
