@@ -78,8 +78,8 @@ def test_list(store: RunStore, run: Command) -> None:
 def test_show(store: RunStore, run: Command) -> None:
     finished(store, "good", (0.5, 0.25), lr=0.4)
     _, out, _ = run("show", "good")
-    assert "Best error  25.0 % (epoch 2)" in out
-    assert "Lr          0.4" in out  # what differs from the recipe
+    assert "Best error   25.0 % (epoch 2)" in out
+    assert "Lr           0.4" in out  # what differs from the recipe
     assert "2 (best)" in out
     fields = json.loads(run("show", "good", "--format", "json")[1])
     assert (fields["train"]["lr"], fields["net"]["arch"], len(fields["epochs"])) == (0.4, "resnet20", 2)

@@ -12,8 +12,14 @@ from pathlib import Path
 
 import pytest
 import torch
+import typer
+from PIL import Image
 
 from explorer.cli import main
+from explorer.config import ModelConfig
+from explorer.errors import ConfigError
+from explorer.run_results import Run
+from explorer.train_config import TrainConfig
 from explorer.training.runs import RunStore
 
 TINY = ["--subset", "10", "--test-subset", "10", "--width", "0.5", "--batch-size", "32", "--device", "cpu"]
@@ -98,6 +104,52 @@ def test_weights_of_another_net_or_for_other_classes(capsys: pytest.CaptureFixtu
     assert "not resnet20" in capsys.readouterr().err
     assert main(["evaluate", "resnet8", "--weights", "mine", "--data", "faces"]) == 2
     assert "whose classes" in capsys.readouterr().err
+
+
+def test_a_pipe_that_nobody_reads_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    def write(text: str) -> None:
+        written.append(text)
+        if text.startswith("epoch"):
+            raise typer.Exit(0)
+
+    monkeypatch.setattr("explorer.cli.output.write", write)
+    assert main(["train", "resnet8", "--data", "digits", "--epochs", "500", "--name", "piped", *TINY]) == 0
+    run = RunStore().get("piped")
+    assert (run.status, run.message) == ("stopped", "")
+    assert len(run.epochs) < 3
+
+
+def test_a_path_means_the_same_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "own"
+    for shade, name in enumerate(("ant", "bee")):
+        (folder / name).mkdir(parents=True)
+        for i in range(8):
+            Image.new("RGB", (8, 8), (100 * shade + i, 50, 50)).save(folder / name / f"{i}.png")
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "resnet8", "--data", "own", "--epochs", "1", "--name", "mine", *TINY]) == 0
+    assert RunStore().get("mine").train.dataset == str(folder)
+    monkeypatch.chdir("/")
+    assert main(["evaluate", "resnet8", "--weights", "mine"]) == 0
+
+
+def test_a_run_that_trains_now_will_have_given_back_its_memory(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def check(*_: object, running: tuple[Run, ...] = ()) -> None:
+        asked.append(tuple(run.name for run in running))
+        raise ConfigError("no further")
+
+    monkeypatch.setattr("explorer.jobs.memory.check_memory", check)
+    store = RunStore()
+    store.create(ModelConfig("resnet8"), TrainConfig("digits", device="cpu"), name="now")
+    store.adopt("now", slots={"cpu"})
+    store.claim("now")
+    assert main(["train", "resnet8", "--data", "digits", *TINY]) == 2
+    assert asked == [("now",)]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a console's Ctrl-C cannot be sent there")

@@ -181,7 +181,7 @@ def _words(run: Run) -> dict[str, str]:
         "Data": run.train.dataset,
         "Recipe": run.train.recipe,
         "Done": units.percent(run.progress.share),
-        "Epochs": str(len(run.epochs)),
+        "Epochs done": str(len(run.epochs)),
         "Best error": f"{units.percent(best.test_error)} (epoch {best.epoch})" if best else "",
         "Last error": units.percent(run.epochs[-1].test_error) if run.epochs else "",
         "Time": units.seconds(run.wall_seconds) if run.wall_seconds else "",

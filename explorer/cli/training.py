@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -73,6 +74,7 @@ def train(
             watching.on_metrics,
             on_wait=watching.on_wait,
             on_progress=watching.on_reading,
+            should_stop=lambda: watching.unread,
         )
     watching.end(run)
 
@@ -80,13 +82,16 @@ def train(
 def _configurations(
     net: str, data: str, options: dict[str, Any], training: dict[str, Any]
 ) -> tuple[ModelConfig, TrainConfig]:
-    from explorer.training.data import dataset_info, is_available, load_dataset
+    from explorer.training.data import dataset_info, full_name, is_available, load_dataset
     from explorer.training.fitting import adapt_to_data
 
     given = read_net(net, **options)
     chosen = {*options, *(option.partition("=")[0].strip() for option in net.partition(":")[2].split(","))}
     if "seed" in options:
         training.setdefault("seed", options["seed"])
+    data = full_name(data)
+    if Path(start := training.get("start_from", "")).is_file():
+        training["start_from"] = str(Path(start).absolute())
     config = TrainConfig(data, **training)
     info = dataset_info(data)
     if not is_available(data):
@@ -97,9 +102,9 @@ def _configurations(
 
 def _created(store: RunStore, model: ModelConfig, config: TrainConfig, name: str | None) -> str:
     from explorer.departures import departures
-    from explorer.jobs.memory import check_memory
+    from explorer.jobs.queue import check
 
-    check_memory(model, config)
+    check(store, model, config)
     run = store.create(model, config, name=name)
     output.write(f"{run.name}: {model.label()} on {config.dataset}, recipe {config.recipe} ({config.source.source})")
     for sentence in departures(config, model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
@@ -20,6 +21,9 @@ class Watching:
 
     Args:
         run: as it was created.
+
+    Attributes:
+        unread: whether nobody reads on, as behind `| head`.
     """
 
     def __init__(self, run: Run) -> None:
@@ -27,6 +31,7 @@ class Watching:
         self._console = Console()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
+        self.unread = False
         self._began = False
         self._said = ""
 
@@ -93,12 +98,18 @@ class Watching:
         if self._bar is not None:
             self._bar.console.print(line, highlight=False, markup=False)
         else:
-            output.write(line)
+            self._write(line)
 
     def _line_once(self, line: str) -> None:
         if line != self._said:
             self._said = line
+            self._write(line)
+
+    def _write(self, line: str) -> None:
+        try:
             output.write(line)
+        except typer.Exit:  # the run is to be stopped, and to say so itself
+            self.unread = True
 
 
 def _line(metrics: EpochMetrics) -> str:

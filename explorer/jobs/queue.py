@@ -46,7 +46,7 @@ def submit(
         StoreError: the name is taken, or the store cannot be written.
         ConfigError: this machine has no such device.
     """
-    _check(store, model, train)
+    check(store, model, train)
     run = store.create(model, train, name=name, group=group, owner=owner)
     try:
         _start(store, run)
@@ -66,7 +66,7 @@ def resume(store: RunStore, run: str) -> Run:
     """
     old = store.get(run)
     if old.status in ("stopped", "failed", "interrupted"):
-        _check(store, old.model, old.train)
+        check(store, old.model, old.train)
     again = store.requeue(run)
     try:
         _start(store, again)
@@ -108,24 +108,24 @@ def stop_all(store: RunStore, *, within_seconds: float = 10.0) -> None:
     _forget_ended()
 
 
+def check(store: RunStore, model: ModelConfig, train: TrainConfig) -> None:
+    """Refuse what cannot fit; what trains now on the same devices will have ended when its turn comes.
+
+    Raises:
+        TrainingError: it needs more memory than will be free.
+        ConfigError: this machine has no such device.
+    """
+    from explorer.jobs.memory import check_memory
+
+    live = [run for run in store.list() if run.status == "running"]
+    slots = slots_of(train) if live else frozenset()
+    check_memory(model, train, running=tuple(run for run in live if slots & store.slots(run.run_id)))
+
+
 def worker_of(store: RunStore, run_id: str) -> subprocess.Popen[bytes] | None:
     """The process that this one has started for a run, while it runs."""
     _forget_ended()
     return _WORKERS.get((str(store.path), run_id))
-
-
-def _check(store: RunStore, model: ModelConfig, train: TrainConfig) -> None:
-    """Refuse what cannot fit; what trains now on the same devices will have ended."""
-    from explorer.jobs.memory import check_memory
-
-    slots = slots_of(train)
-    running = tuple(run for run in store.list() if run.status == "running" and slots & set(_devices_of(run)))
-    check_memory(model, train, running=running)
-
-
-def _devices_of(run: Run) -> set[str]:
-    device = str(run.resolved.get("device", run.train.device))
-    return {device, *(f"{device.partition(':')[0]}:{index}" for index in range(run.train.devices))}
 
 
 def _start(store: RunStore, run: Run) -> None:

@@ -24,7 +24,7 @@ from explorer.training.loading import Splits, Wanted, picture_statistics, splits
 from explorer.training.reading import Report, look_at, seldom
 from explorer.training.splits import DataSet, Split
 
-__all__ = ["dataset_info", "fetch_dataset", "is_available", "list_datasets", "load_dataset"]
+__all__ = ["dataset_info", "fetch_dataset", "full_name", "is_available", "list_datasets", "load_dataset"]
 
 MEMORY_SHARE = 0.4
 """Share of the free memory that pictures may take unless more is allowed."""
@@ -140,6 +140,17 @@ def is_available(name: str | os.PathLike[str]) -> bool:
     if name in DATASETS:
         return DATASETS[name].kind == "built in" or is_fetched(name)
     return Path(name).expanduser().exists()
+
+
+def full_name(name: str | os.PathLike[str]) -> str:
+    """A name as it is; a path from the root, so that it means the same wherever a run goes on.
+
+    >>> full_name("digits")
+    'digits'
+    """
+    name = os.fspath(name)
+    path = Path(name).expanduser()
+    return str(path.absolute()) if name not in DATASETS and path.exists() else name
 
 
 def _source(name: str, report: Report) -> Arrays | Listing:
