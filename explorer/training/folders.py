@@ -110,7 +110,7 @@ def divided(listing: Listing, seed: int) -> Listing:
 
 
 def readable(name: str) -> str:
-    """A file's name as text: what is no UTF-8 in it becomes question marks, which can be printed and stored.
+    r"""A file's name as text: what is no UTF-8 in it becomes question marks, which can be printed and stored.
 
     >>> readable("na\udcefve.png")
     'na?ve.png'

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from explorer import paths, units
@@ -28,8 +28,9 @@ def partial_folder(parent: Path) -> Iterator[Path]:
     """
     paths.made(parent)
     for left in parent.glob(f"{_PARTIAL}*"):
-        if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(OSError):  # another process may have put it in place meanwhile
+            if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
     try:
         partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=parent))
     except OSError as error:
