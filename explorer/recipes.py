@@ -122,7 +122,7 @@ RECIPES: dict[str, Recipe] = {
             "pre-initialised",
             f"{VGG_PAPER}, section 3.1: B to E start from A's first four convolutions and last three layers",
             _VGG,
-            ("square", "dense-test"),
+            ("square", "dense-test", "initialisation"),
         ),
         Recipe(
             "pre-initialised-384",

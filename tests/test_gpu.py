@@ -79,7 +79,7 @@ def test_bf16_channels_last_and_compiled_nets_learn(compiled: str) -> None:
     if compiled == "on" and not speed.can_compile(torch.device("cuda")):
         pytest.skip("no Triton")
     epochs = curve("cuda", precision="bf16", compile=compiled)
-    assert epochs[-1].test_error < 0.5 < epochs[0].test_error + 0.5
+    assert epochs[-1].test_error < 0.5 < epochs[0].train_error
 
 
 def test_a_checkpoint_of_the_gpu_goes_on_there(tmp_path: Path) -> None:

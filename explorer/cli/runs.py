@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from explorer.run_results import EpochMetrics, Run
     from explorer.training.runs import RunStore
 
-app = typer.Typer(help="List, show, compare, export and delete training runs.")
+app = typer.Typer(help="List, show, compare, export, stop and delete training runs.")
 
 _RUN = typer.Argument(metavar="RUN", help="A run's name or id.")
 
@@ -140,6 +140,17 @@ def delete(
     for run in found:
         store.delete(run.run_id)
         output.write(f"Deleted {run.name}.")
+
+
+@app.command()
+def stop(run: Annotated[str, _RUN]) -> None:
+    """Stop a run that trains or waits, within a batch."""
+    store = _store()
+    found = store.get(run)
+    if not found.is_live:
+        raise ConfigError(f"The run {found.name} is {found.status}: there is nothing to stop.")
+    store.request_stop(found.run_id)
+    output.write(f"{found.name} stops. To go on: explorer train --resume {found.name}")
 
 
 def _store() -> RunStore:

@@ -62,6 +62,9 @@ def out_of_memory(model: ModelConfig, train: TrainConfig) -> TrainingError:
     """What to say when memory ran out all the same, in the process that trained."""
     device, size = min(slots_of(train)), train.batch_size
     free = free_bytes(device) + _own_bytes(device)
+    if size == 1:
+        message = f"A single picture does not fit into the memory of {device}: choose a smaller net or picture."
+        return TrainingError(message, key="memory_single", device=device)
     # The forecast was too low, so a batch that it allows is believed only if it is clearly smaller.
     needed_for = forecast(model, train, device)
     fitting = max(1, largest_batch(size // 2, lambda batch: needed_for(batch) <= free))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -183,7 +183,7 @@ class Training:
         self.schedule = Schedule(self.config, self.total_steps)
         if resume and self.folder is not None and (self.folder / LAST).exists():
             state, header = load_last(self.folder / LAST, self.model, self.optimizer)
-            if any(header.get(name) != value for name, value in self._header().items()):
+            if not _same_settings(header, self._header()):
                 message = f"The checkpoint in {self.folder} was written with other settings: start a new run."
                 raise CheckpointError(message, key="checkpoint_settings", folder=str(self.folder))
             self.start_epoch = self.epoch = state.epoch
@@ -239,6 +239,11 @@ class Training:
                 f"A batch of {size} pictures does not fit into the memory of {self.device_name}: use a smaller one."
             )
             raise TrainingError(message, key="out_of_memory", size=size, device=self.device_name) from error
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            message = "Batch norm needs more than one value per channel: use batch_size=2 or more, or larger pictures."
+            raise TrainingError(message, key="one_value") from error
         finally:
             self._tell("on_end")
 
@@ -413,6 +418,17 @@ class Training:
     def _tell(self, event: str) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self)
+
+
+def _same_settings(written: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether two headers agree in what both of them say: a later version may know more figures."""
+    for name, value in now.items():
+        if isinstance(value, Mapping) and isinstance(written.get(name), Mapping):
+            if any(written[name].get(key, own) != own for key, own in value.items()):
+                return False
+        elif written.get(name) != value:
+            return False
+    return True
 
 
 def _part(start: int, end: int, rank: int, world_size: int) -> slice:

@@ -38,6 +38,9 @@ def resolve(train: TrainConfig, pictures: int) -> dict[str, str | int]:
     precision = train.precision
     if precision == "auto":
         precision = "bf16" if computes_in_bf16(device) else "float32"
+    elif precision == "bf16" and device.type == "mps":
+        message = "precision='bf16' is not possible: use float32 on mps."
+        raise ConfigError(message, key="choice", said="precision='bf16'", accepted="float32")
     memory_format = train.memory_format
     if memory_format == "auto":  # on MPS batch norm's gradients fail in channels_last
         memory_format = "contiguous" if device.type == "mps" else "channels_last"

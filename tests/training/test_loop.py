@@ -15,6 +15,7 @@ from explorer.train_config import TrainConfig
 from explorer.training import speed
 from explorer.training.augment import Augmentation
 from explorer.training.callbacks import Callback
+from explorer.training.checkpoints import read_tensors, write_tensors
 from explorer.training.data import load_dataset
 from explorer.training.evaluation import count_errors
 from explorer.training.loop import Training, fit
@@ -281,3 +282,30 @@ def test_pictures_that_do_not_fit_into_memory_are_read_meanwhile(
         curves.append(epochs(fit(wanted, config, dataset=data)))
         assert torch.equal(torch.get_rng_state(), before)  # the caller's
     assert same_curve(*curves)
+
+
+def test_one_value_per_channel_is_too_little_for_batch_norm(
+    net: ModelConfig, short: TrainConfig, data: DataSet
+) -> None:
+    with pytest.raises(TrainingError, match="use batch_size=2 or more"):
+        list(fit(net.replace(image_size=4), short.replace(batch_size=1), dataset=_cut(data)))
+
+
+def _cut(data: DataSet) -> DataSet:
+    """The data at 4 pixels: after two halvings one is left."""
+    parts = [
+        MemorySplit(part.pictures(torch.arange(9))[:, :, :4, :4], part.labels[:9]) for part in (data.train, data.test)
+    ]
+    return DataSet(data.summary, parts[0], parts[1], None, data.mean, data.std)
+
+
+def test_a_checkpoint_of_an_earlier_version_goes_on_where_figures_were_added_since(
+    net: ModelConfig, short: TrainConfig, data: DataSet, tmp_path: Path
+) -> None:
+    first = fit(net, short, folder=tmp_path, dataset=data, should_stop=lambda: first.step >= 5)
+    list(first)
+    tensors, header = read_tensors(tmp_path / "last.safetensors")
+    del header["train"]["colour_jitter"]
+    write_tensors(tmp_path / "last.safetensors", tensors, header)
+    resumed = fit(net, short, folder=tmp_path, dataset=data, resume=True)
+    assert resumed.start_epoch == 1
