@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from explorer.app import training_options, uploads
+from explorer.app import lesson_choice, training_options, uploads
+from explorer.app.lesson_choice import LessonChoice
 from explorer.app.problems import sentence
 from explorer.config import OPTION_NAMES, ModelConfig
 from explorer.errors import ExplorerError
@@ -26,6 +27,7 @@ DEFAULT_MODEL = ModelConfig("vgg_d")
 DEFAULT_OTHER = ModelConfig("resnet34")
 DEFAULT_PICTURE = "astronaut"
 DEFAULT_TRAIN = TrainConfig()
+DEFAULT_LESSON = LessonChoice()
 _RUN = re.compile(r"[0-9a-f]{1,32}")
 _MOST_RUNS = 40
 
@@ -45,6 +47,7 @@ class PageState:
         side: side in pixels that the pictures are brought to for training; None for what suits net and data.
         run: id of the run that the Train tab shows; empty for the visitor's own newest one.
         runs: ids of the runs that are picked in the Runs tab.
+        lesson: what is chosen in the degradation lesson.
         problems: what was not understood, a sentence each.
     """
 
@@ -58,6 +61,7 @@ class PageState:
     side: int | None = None
     run: str = ""
     runs: tuple[str, ...] = ()
+    lesson: LessonChoice = DEFAULT_LESSON
     problems: tuple[str, ...] = field(default=(), compare=False)
 
 
@@ -79,6 +83,7 @@ def to_query(state: PageState) -> str:
         pairs.append(("run", state.run))
     if state.runs:
         pairs.append(("runs", ",".join(state.runs)))
+    pairs += lesson_choice.pairs(state.lesson)
     return "?" + urlencode(pairs)
 
 
@@ -120,6 +125,7 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
     side = _side(given.pop("side", None), problems, language)
     run = _runs(given.pop("run", ""), "run", 1, problems, language)
     runs = _runs(given.pop("runs", ""), "runs", _MOST_RUNS, problems, language)
+    lesson = lesson_choice.taken_from(given, problems, language)
     for name in given:
         # Gradio's own parameters begin with two underscores or name its theme.
         if not name.startswith("__") and name not in {"view", "deep_link", "session_hash"}:
@@ -128,6 +134,7 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
         *(tab, model, other, layer, unit, picture, train, side),
         run=run[0] if run else "",
         runs=runs,
+        lesson=lesson,
         problems=tuple(problems),
     )
 

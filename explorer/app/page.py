@@ -18,6 +18,7 @@ from explorer.app import picker, widgets
 from explorer.app.address import PageState, from_query, to_query
 from explorer.app.architecture import build_architecture_tab
 from explorer.app.compare import build_compare_tab
+from explorer.app.degradation import build_degradation_tab
 from explorer.app.events import QUICK
 from explorer.app.field import build_field_tab
 from explorer.app.problems import reported, sentence
@@ -32,13 +33,14 @@ TABS: dict[str, Callable[[PageState, str], Tab]] = {
     "architecture": build_architecture_tab,
     "compare": build_compare_tab,
     "field": build_field_tab,
+    "degradation": build_degradation_tab,
     "train": build_train_tab,
     "runs": build_runs_tab,
     "sources": build_sources_tab,
 }
 """The tabs in the order of the story."""
 
-GROUPS: dict[str, str] = {"architecture": "design", "train": "train", "sources": "read"}
+GROUPS: dict[str, str] = {"architecture": "design", "degradation": "train", "sources": "read"}
 """The first tab of each group of tabs, with the string that names the group."""
 
 

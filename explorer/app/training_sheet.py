@@ -14,7 +14,7 @@ from typing import TypeVar
 from PIL import Image
 
 from explorer import units
-from explorer.app import training_data
+from explorer.app import training_data, widgets
 from explorer.app.progressive import Report, progressive
 from explorer.language import text
 from explorer.run_results import DataSummary
@@ -116,12 +116,7 @@ def _webp(image: Image.Image) -> str:
 
 
 def _busy(share: float, what: str, language: str) -> str:
-    words = html.escape(text(f"train.data.{what}", language))
-    percent = f"{100 * share:.0f} %" if share else ""
-    return (
-        f'<div class="sheet busy" role="status"><p>{words} {percent}</p>'
-        f'<div class="bar"><i style="width:{100 * share:.1f}%"></i></div></div>'
-    )
+    return f'<div class="sheet busy">{widgets.busy(share, text(f"train.data.{what}", language))}</div>'
 
 
 def _missing(info: DatasetInfo, language: str) -> str:

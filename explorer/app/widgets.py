@@ -239,6 +239,18 @@ def runs_table(*, elem_id: str) -> gr.HTML:
     )
 
 
+def rank(*, elem_id: str) -> gr.HTML:
+    """Nets to put into an order; its value is a `lesson_live.rank_value`. A guess triggers `select`."""
+    return gr.HTML(
+        "",
+        html_template='<div class="rank"></div>',
+        js_on_load="window.explorer.rank(element, props, watch, trigger)",
+        head=_OWN_HEAD,
+        apply_default_css=False,
+        elem_id=elem_id,
+    )
+
+
 # ---------------------------------------------------------------- small pieces
 
 
@@ -258,6 +270,16 @@ def code(source: str, language: str) -> str:
     return (
         f'<div class="code"><button type="button" class="small" data-copy data-done="{done}">{copy}</button>'
         f"<pre>{html.escape(source)}</pre></div>"
+    )
+
+
+def busy(share: float, words: str) -> str:
+    """What goes on, and how far it is; without a share where that is not known."""
+    percent = f" {100 * share:.0f} %" if share else ""
+    kind = "bar" if share else "bar going"
+    return (
+        f'<div class="at-work" role="status"><p>{html.escape(words)}{percent}</p>'
+        f'<div class="{kind}"><i style="width:{100 * share:.1f}%"></i></div></div>'
     )
 
 

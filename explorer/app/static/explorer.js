@@ -71,9 +71,14 @@
     return colour;
   };
   const isDark = () => document.body.classList.contains("dark");
-  const lightened = (part) => (part && typeof part.color === "string" ? { ...part, color: readable(part.color) } : part);
-  const forTheme = (data) => (isDark()
-    ? data.map((trace) => ({ ...trace, line: lightened(trace.line), marker: lightened(trace.marker) })) : data);
+  const lightened = (trace) => {
+    const changed = { ...trace };
+    for (const part of ["line", "marker"])
+      if (trace[part] && typeof trace[part].color === "string")
+        changed[part] = { ...trace[part], color: readable(trace[part].color) };
+    return changed;
+  };
+  const forTheme = (data) => (isDark() ? data.map(lightened) : data);
   const labelled = (layout) => layout.annotations && layout.annotations.map((label) => ({
     ...label,
     bgcolor: isDark() ? "rgba(20, 23, 28, 0.7)" : "rgba(255, 255, 255, 0.7)",
@@ -150,7 +155,13 @@
         layout.showlegend = true;
         layout.margin = { ...layout.margin, l: 48, r: 10 };
       }
-      if (narrow && layout.meta && layout.meta.panels) { // small charts side by side: two rows of them
+      if (narrow && layout.meta && layout.meta.panels === 2) { // two charts side by side: one below the other
+        for (const [key, domain] of [["", [0.56, 1]], ["2", [0, 0.44]]]) {
+          layout["xaxis" + key] = { ...layout["xaxis" + key], domain: [0, 1] };
+          layout["yaxis" + key] = { ...layout["yaxis" + key], domain, showticklabels: true };
+        }
+        layout.height *= 1.5;
+      } else if (narrow && layout.meta && layout.meta.panels > 2) { // small charts side by side: two rows of them
         for (let index = 0; index < layout.meta.panels; index += 1) {
           const key = index ? index + 1 : "";
           const left = (index % 2) / 2, low = index < 2 ? 0.62 : 0;
@@ -453,6 +464,64 @@
     watch("value", draw);
   };
 
+  /* ---------------------------------------------------------------- an order to guess */
+  const rank = (element, props, watch, trigger) => {
+    const host = element.querySelector(".rank");
+    let data = null;
+    let order = [];
+    const tell = (value) => {
+      window.explorer.guess = value;
+      trigger("select");
+    };
+    const move = (from, to) => {
+      if (to < 0 || to >= order.length) return;
+      order.splice(to, 0, ...order.splice(from, 1));
+      render([order[to].id, to > from ? "down" : "up"]);
+    };
+    const render = (focus) => {
+      const { words, guessed } = data;
+      const items = order.map((item, index) => {
+        const step = (name, to, sign) => el("button", {
+          type: "button", class: "small", "data-step": name, text: sign, disabled: to < 0 || to >= order.length ? "" : null,
+          "aria-label": words[name].replace("{net}", item.title), onclick: () => move(index, to) });
+        const line = el("li", { "data-id": item.id, draggable: guessed ? null : "true" },
+          el("span", { class: "place", text: index + 1 }), el("b", { text: item.title }));
+        if (!guessed) {
+          line.append(el("span", { class: "steps" }, step("up", index - 1, "▲"), step("down", index + 1, "▼")));
+          line.addEventListener("dragstart", (event) => event.dataTransfer.setData("text/plain", String(index)));
+          line.addEventListener("dragover", (event) => event.preventDefault());
+          line.addEventListener("drop", (event) => {
+            event.preventDefault();
+            move(Number(event.dataTransfer.getData("text/plain")), index);
+          });
+        }
+        return line;
+      });
+      const done = el("button", {
+        type: "button", class: guessed ? "small" : "small strong", text: guessed ? words.again : words.done,
+        onclick: () => tell(guessed ? "" : order.map((item) => item.id).join(",")) });
+      host.replaceChildren(
+        el("p", { text: words.mine }),
+        el("div", { class: "order" + (guessed ? " guessed" : "") },
+          el("span", { class: "end", text: words.lowest }), el("ol", {}, ...items), el("span", { class: "end", text: words.highest })),
+        done);
+      if (focus) {
+        const buttons = host.querySelectorAll(`[data-id="${focus[0]}"] button`);
+        const wanted = [...buttons].find((button) => button.dataset.step === focus[1] && !button.disabled);
+        (wanted || [...buttons].find((button) => !button.disabled)).focus();
+      }
+    };
+    const draw = () => {
+      const next = parse(props.value);
+      if (!next) return;
+      data = next;
+      order = [...data.items];
+      render();
+    };
+    draw();
+    watch("value", draw);
+  };
+
   // Asks in the page itself: a browser's own question is not shown inside a notebook's frame.
   const sure = () => new Promise((done) => {
     const { words } = runsData;
@@ -563,5 +632,5 @@
   });
 
   window.explorer = {
-    chart, layers, runs, address, pulse, asker, held, shown, owner, sure, save: saveFile, drawn: 0, clicked: "", picked: "" };
+    chart, layers, runs, rank, address, pulse, asker, held, shown, owner, sure, save: saveFile, drawn: 0, clicked: "", picked: "", guess: "" };
 })();
