@@ -147,4 +147,5 @@ def about(info: DatasetInfo, language: str) -> str:
     values = {"classes": info.num_classes, "train": units.exact(info.train_pictures), "colours": colours}
     tested = units.exact(info.test_pictures) if info.test_pictures else text("train.data.divided", language)
     line = text("train.data.about", language, **values, test=tested, side=info.image_size)
-    return f'<p class="data-about">{html.escape(line)}</p><p class="source">{html.escape(info.source)}</p>'
+    source = strings(language).get(f"data.{info.name}.source", info.source)
+    return f'<p class="data-about">{html.escape(line)}</p><p class="source">{html.escape(source)}</p>'

@@ -10,7 +10,7 @@ import gradio as gr
 from explorer.app.training_options import read, written
 from explorer.config import ModelConfig
 from explorer.departures import departures
-from explorer.language import text
+from explorer.language import strings, text
 from explorer.recipes import RECIPES, STARTED
 from explorer.train_config import CHOICES, TrainConfig
 
@@ -155,4 +155,5 @@ def source(train: TrainConfig, model: ModelConfig | None, language: str) -> str:
     listed = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in said)
     summary = html.escape(text("train.departures", language, count=len(said)))
     folded = f"<details><summary>{summary}</summary><ul>{listed}</ul></details>" if said else ""
-    return f'<div class="recipe"><p class="source">{html.escape(train.source.source)}</p>{folded}</div>'
+    where = strings(language).get(f"recipe.{train.recipe}.source", train.source.source)
+    return f'<div class="recipe"><p class="source">{html.escape(where)}</p>{folded}</div>'

@@ -264,3 +264,18 @@ def test_work_tells_how_far_it_is_and_its_errors() -> None:
 
     with pytest.raises(ConfigError, match="no"):
         next(progressive.progressive(failing))
+
+
+def test_sources_are_those_of_the_data_and_the_recipes() -> None:
+    """The page has words of its own for some: they name what the data set or recipe names."""
+    import re
+
+    from explorer.language import LANGUAGES, strings
+
+    cited = re.compile(r"[A-Z][a-z]+ (?:& [A-Z][a-z]+ |et al\. )?\d{4}|arXiv \d{4}\.\d{5}|CC0|CC BY [\d.]+")
+    named = {f"data.{name}.source": info.source for name, info in DATASETS.items()}
+    named |= {f"recipe.{name}.source": recipe.source for name, recipe in RECIPES.items()}
+    for language in LANGUAGES:
+        for key, source in named.items():
+            said = strings(language).get(key, source)
+            assert set(cited.findall(said)) == set(cited.findall(source)), key
