@@ -46,16 +46,13 @@ def check_memory(model: ModelConfig, train: TrainConfig, *, running: tuple[Run, 
     if needed <= free:
         return
     fitting = largest_batch(train.batch_size, lambda batch: needed_for(batch) <= free)
-    size, shown_free, shown_needed = train.batch_size, units.size(free), units.size(needed)
-    begin = (
-        f"Training {model.label()} with batches of {size} pictures takes about {shown_needed} of memory, of which "
-        f"{shown_free} are free"
-    )
-    said = {"net": model.label(), "size": size, "needed": shown_needed, "free": shown_free}
+    net, size, left, takes = model.label(), train.batch_size, units.size(free), units.size(needed)
+    begin = f"Training {net} with batches of {size} pictures takes about {takes} of memory, of which {left} are free"
     if not fitting:
         message = f"{begin}, too little for a single picture: choose a smaller net, smaller pictures or fewer of them."
-        raise TrainingError(message, key="memory_none", **said)
-    raise TrainingError(f"{begin}: use batch_size={fitting} or less.", key="memory_short", **said, fitting=fitting)
+        raise TrainingError(message, key="memory_none", net=net, size=size, needed=takes, free=left)
+    message = f"{begin}: use batch_size={fitting} or less."
+    raise TrainingError(message, key="memory_short", net=net, size=size, needed=takes, free=left, fitting=fitting)
 
 
 def out_of_memory(model: ModelConfig, train: TrainConfig) -> TrainingError:
