@@ -72,8 +72,8 @@ class Start:
 
 
 def hidden(elem_id: str) -> gr.HTML:
-    """A value that nobody sees."""
-    return gr.HTML("", elem_id=elem_id, elem_classes="unseen")
+    """A value that nobody sees. It is no part of the page's HTML: a link may have put anything into it."""
+    return gr.HTML("", html_template="<span hidden></span>", elem_id=elem_id, elem_classes="unseen")
 
 
 def build_live(language: str) -> Live:

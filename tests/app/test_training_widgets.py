@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.app import progressive, training_data, training_net, training_recipe, training_sheet
+from explorer.app import progressive, training_data, training_layout, training_net, training_recipe, training_sheet
 from explorer.config import ModelConfig
 from explorer.errors import ConfigError, ExplorerError, UnknownNameError
 from explorer.recipes import RECIPES, STARTED
@@ -279,3 +279,7 @@ def test_sources_are_those_of_the_data_and_the_recipes() -> None:
         for key, source in named.items():
             said = strings(language).get(key, source)
             assert set(cited.findall(said)) == set(cited.findall(source)), key
+
+
+def test_what_nobody_sees_is_no_part_of_the_pages_html() -> None:
+    assert "value" not in training_layout.hidden("train-request").html_template, "a link may have put anything into it"
