@@ -175,9 +175,7 @@ def read_lesson(group: str, store: RunStore | None = None) -> LessonResult:
         UnknownNameError: the store has no such lesson.
     """
     store = store or RunStore()
-    runs = store.list(group=group)[::-1]
-    if not runs:
-        raise UnknownNameError("lesson", group, list_lessons(store))
+    runs = _runs_of(group, store)[::-1]
     planned = _read_plan(store, group)
     first = runs[0].train
     return LessonResult(
@@ -214,19 +212,36 @@ def list_lessons(store: RunStore | None = None, *, owner: str | None = None) -> 
 
 
 def stop_lesson(group: str, store: RunStore | None = None) -> None:
-    """Stop all runs of a lesson; what they have learned is kept, and `resume_lesson` goes on."""
+    """Stop all runs of a lesson; what they have learned is kept, and `resume_lesson` goes on.
+
+    Raises:
+        UnknownNameError: the store has no such lesson.
+    """
     store = store or RunStore()
-    for run in store.list(group=group):  # the newest first: none begins because the one before it has ended
+    for run in _runs_of(group, store):  # the newest first: none begins because the one before it has ended
         if run.is_live:
             queue.stop(store, run.run_id)
 
 
 def resume_lesson(group: str, store: RunStore | None = None) -> None:
-    """Queue again the runs of a lesson that were stopped, have failed or were interrupted."""
+    """Queue again the runs of a lesson that were stopped, have failed or were interrupted.
+
+    Raises:
+        UnknownNameError: the store has no such lesson.
+        ExplorerError: a run cannot be queued.
+    """
     store = store or RunStore()
-    for run in store.list(group=group)[::-1]:
+    for run in _runs_of(group, store)[::-1]:
         if run.status in ("stopped", "failed", "interrupted"):
             queue.resume(store, run.run_id)
+
+
+def _runs_of(group: str, store: RunStore) -> list[Run]:
+    """The runs of a lesson, the newest first. Runs of no group are no lesson, nor are those of another kind."""
+    runs = store.list(group=group) if group.startswith(GROUP) else []
+    if not runs:
+        raise UnknownNameError("lesson", group, list_lessons(store))
+    return runs
 
 
 def _curve(run: Run) -> LessonCurve:

@@ -105,6 +105,14 @@ def test_a_lesson_is_stopped_and_goes_on(store: RunStore) -> None:
     wait_for_end(group, store, seconds=20)
 
 
+def test_runs_of_no_lesson_are_neither_stopped_nor_resumed_as_one(store: RunStore) -> None:
+    alone = store.create(ModelConfig("resnet8", num_classes=10), TRAIN)
+    for act in (stop_lesson, resume_lesson, read_lesson):
+        with pytest.raises(UnknownNameError, match="Unknown lesson ''"):
+            act("", store)
+    assert store.get(alone.run_id).status == "queued"
+
+
 def test_a_lesson_is_queued_as_a_whole_or_not_at_all(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     submit = queue.submit
 
