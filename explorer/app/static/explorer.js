@@ -256,11 +256,16 @@
 
   /* ---------------------------------------------------------------- who is here */
   // A random token in a cookie, for "yours" on a machine that several people share. It says nothing about anybody.
+  let token = ""; // where cookies are blocked, as in a frame of another site, it lasts as long as the page
   const owner = () => {
-    const found = document.cookie.match(/(?:^|; )explorer_owner=([0-9a-f]{32})/);
-    const token = found ? found[1] : Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-      byte.toString(16).padStart(2, "0")).join("");
-    document.cookie = "explorer_owner=" + token + "; path=/; max-age=31536000; samesite=lax";
+    try {
+      const found = document.cookie.match(/(?:^|; )explorer_owner=([0-9a-f]{32})/);
+      if (found) token = found[1];
+    } catch { /* a frame that may not ask */ }
+    token = token || Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    try {
+      document.cookie = "explorer_owner=" + token + "; path=/; max-age=31536000; samesite=lax";
+    } catch { /* nor keep it */ }
     return token;
   };
 
