@@ -25,17 +25,10 @@ def describe_lesson(lesson: LessonResult, language: str = "en") -> list[str]:
 def describe_lesson_limits(lesson: LessonResult, language: str = "en") -> list[str]:
     """What the lesson does not show."""
     found = [text("degradation.limits.seed", language, seed=lesson.seed)]
-    seen = lesson.pictures * lesson.epochs
-    if 0 < seen < PAPER_PICTURES:
-        found.append(
-            text(
-                "degradation.limits.budget",
-                language,
-                seen=units.count(seen),
-                paper=units.count(PAPER_PICTURES),
-                ratio=f"{PAPER_PICTURES / seen:.0f}",
-            )
-        )
+    ratio = _longer_in_paper(lesson)
+    if ratio:
+        seen, paper = units.count(lesson.pictures * lesson.epochs), units.count(PAPER_PICTURES)
+        found.append(text("degradation.limits.budget", language, seen=seen, paper=paper, ratio=f"{ratio:.0f}"))
     if lesson.dataset != "cifar10":
         found.append(text("degradation.limits.data", language, data=lesson.dataset))
     measured = [curve for curve in lesson.curves if curve.epochs]
@@ -125,8 +118,8 @@ def _by_family(lesson: LessonResult, language: str) -> list[str]:
 def _why_no_gain(lesson: LessonResult, shallow: LessonCurve, deep: LessonCurve, language: str) -> str:
     """What the paper had that a short lesson has not, where the deeper residual net does not win."""
     figures = {figure.arch: figure for figure in lesson.published}
-    seen = lesson.pictures * lesson.epochs
-    if shallow.net not in figures or deep.net not in figures or not 0 < seen < PAPER_PICTURES:
+    ratio = _longer_in_paper(lesson)
+    if shallow.net not in figures or deep.net not in figures or not ratio:
         return ""
     return text(
         "degradation.seen.residual.why",
@@ -136,8 +129,18 @@ def _why_no_gain(lesson: LessonResult, shallow: LessonCurve, deep: LessonCurve, 
         shallow_published=figures[shallow.net].text,
         deep_published=figures[deep.net].text,
         source=figures[deep.net].source,
-        ratio=f"{PAPER_PICTURES / seen:.0f}",
+        ratio=f"{ratio:.0f}",
     )
+
+
+def _longer_in_paper(lesson: LessonResult) -> float:
+    """How many times as many pictures a net of the paper sees; 0 where that is no more, or about as many.
+
+    As many batches of the paper's size are somewhat fewer pictures where an epoch's last batch is not full.
+    """
+    seen = lesson.pictures * lesson.epochs
+    ratio = PAPER_PICTURES / seen if seen else 0.0
+    return ratio if ratio >= 1.5 else 0.0
 
 
 def _shortcuts(lesson: LessonResult, language: str) -> list[str]:

@@ -118,6 +118,13 @@ def test_what_has_not_finished_is_not_compared() -> None:
     assert running.order() == ("plain20",)
 
 
+def test_a_lesson_as_long_as_the_papers_is_not_called_shorter() -> None:
+    # 64,000 batches of textures: 16 make an epoch of 1,960 pictures.
+    whole = dataclasses.replace(four(0.3, 0.75, 0.04, 0.06), pictures=1960, epochs=4000)
+    assert "it does not beat the shallower one here" in said(whole)
+    assert "times as many" not in said(whole) + "\n".join(describe_lesson_limits(whole))
+
+
 def test_limits_are_computed() -> None:
     found = describe_lesson_limits(four(0.3, 0.75, 0.04, 0.05))
     assert found[0].startswith("One seed (7)")
