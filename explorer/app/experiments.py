@@ -55,7 +55,7 @@ def source_choices(runs: Sequence[Run], group: str, language: str) -> list[tuple
 
 
 def deeper_of(run: Run, runs: Sequence[Run]) -> tuple[str, str | None]:
-    """The net to make of a run's, and a run of that net from random weights on the same pictures, if there is one.
+    """The net to make of a run's, and a run of that net from random weights, trained alike, if there is one.
 
     The deepest such net of the run's own lesson is taken, so that it stands beside one that was trained.
     """
@@ -65,14 +65,19 @@ def deeper_of(run: Run, runs: Sequence[Run]) -> tuple[str, str | None]:
         if other.best_epoch
         and _is_plain(other)
         and _depth(other.model.arch) > _depth(run.model.arch)
-        and (other.train.dataset, other.train.seed, other.train.subset)
-        == (run.train.dataset, run.train.seed, run.train.subset)
+        and _training(other) == _training(run)
         and other.model.replace(seed=run.model.seed) == run.model.replace(arch=other.model.arch)
     ]
     if not alike:
         return _DEEPER, None
     beside = max(alike, key=lambda other: (other.group == run.group, _depth(other.model.arch)))
     return beside.model.arch, beside.run_id
+
+
+def _training(run: Run) -> tuple[object, ...]:
+    """What has to be the same for two nets to have had the same chance."""
+    train = run.train
+    return train.dataset, train.seed, train.subset, train.recipe, train.epochs, train.iterations
 
 
 def stream_constructed(run_id: str | None, language: str) -> Iterator[str]:

@@ -275,6 +275,8 @@ def test_a_deeper_net_is_made_of_a_plain_one_and_set_beside_its_like() -> None:
     assert experiments.deeper_of(plain20, [plain20]) == ("plain56", None)
     other_seed = dataclasses.replace(plain56, train=plain56.train.replace(seed=1))
     assert experiments.deeper_of(plain20, [plain20, other_seed]) == ("plain56", None)
+    shorter = dataclasses.replace(plain56, train=plain56.train.replace(epochs=1))
+    assert experiments.deeper_of(plain20, [plain20, shorter]) == ("plain56", None), "it had not the same chance"
 
 
 def test_without_a_trained_net_the_constructed_solution_says_what_to_do() -> None:
