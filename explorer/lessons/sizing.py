@@ -101,12 +101,12 @@ def plan_of(train: TrainConfig, nets: tuple[str, ...]) -> LessonPlan:
     models = _models(nets, info, train.seed)
     subset, test_subset, epochs = train.subset, train.test_subset, train.epochs
     assert epochs is not None
-    most_test = info.test_pictures or info.train_pictures // 5
+    most, most_test = _most_pictures(info)
     return LessonPlan(
         budget="",
         budget_seconds=None,
         runs=tuple(PlannedRun(model, train, None) for model in models),
-        pictures=info.train_pictures if subset is None else min(info.train_pictures, subset * info.num_classes),
+        pictures=most if subset is None else min(most, subset * info.num_classes),
         test_pictures=most_test if test_subset is None else min(most_test, test_subset * info.num_classes),
         epochs=epochs,
         measured_seconds=0.0,
@@ -143,6 +143,12 @@ def _models(nets: tuple[str, ...], info: DatasetInfo, seed: int) -> list[ModelCo
     ]
 
 
+def _most_pictures(info: DatasetInfo) -> tuple[int, int]:
+    """All pictures to learn from and to test on; of a folder without a test part a fifth is tested on."""
+    tested = info.test_pictures or info.train_pictures // 5
+    return info.train_pictures - (0 if info.test_pictures else tested), tested
+
+
 class _Size:
     """Forecasts a lesson of so many pictures a class and so many epochs."""
 
@@ -150,9 +156,8 @@ class _Size:
         self, info: DatasetInfo, train: TrainConfig, paces: Paces, seconds: float | None, process: float
     ) -> None:
         self.info, self.train, self.paces, self.process = info, train, paces, process
-        self.most = max(1, info.train_pictures // info.num_classes)
-        # Of a folder without a test part a fifth is tested on.
-        self.most_test = info.test_pictures or info.train_pictures // 5
+        self.all, self.most_test = _most_pictures(info)
+        self.most = max(1, self.all // info.num_classes)
         # A few batches at least: with less, nothing is learned that could be compared.
         self.least = min(self.most, math.ceil(4 * train.batch_size / info.num_classes))
         longer = 1.0 if seconds is None else math.sqrt(seconds / 300)
@@ -166,7 +171,7 @@ class _Size:
 
     def pictures(self, per_class: int) -> int:
         """How many training pictures there are then."""
-        return self.info.train_pictures if per_class >= self.most else per_class * self.info.num_classes
+        return self.all if per_class >= self.most else per_class * self.info.num_classes
 
     @property
     def test_pictures(self) -> int:

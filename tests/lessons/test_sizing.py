@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from explorer.lesson_results import LessonPlan
 from explorer.lessons import sizing
 from explorer.lessons.pace import Pace, Paces
 from explorer.lessons.sizing import BUDGETS, SPARE, plan_for
+from explorer.training.datasets import DATASETS
 
 NETS = ("plain8", "resnet14")
 SLOW, FAST = 0.05, 0.0005
@@ -124,6 +126,16 @@ def test_in_one_process_none_are_started(at: Callable[..., LessonPlan]) -> None:
 def test_nets_are_fitted_to_the_data(at: Callable[..., LessonPlan]) -> None:
     model = at(SLOW, data="digits").runs[0].model
     assert (model.num_classes, model.in_channels, model.image_size) == (10, 1, 8)
+
+
+def test_of_a_folder_without_a_test_part_a_fifth_is_not_learned_from(
+    at: Callable[..., LessonPlan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = dataclasses.replace(DATASETS["textures"], kind="folder", train_pictures=700, test_pictures=0)
+    monkeypatch.setattr(sizing, "dataset_info", lambda name: folder)
+    plan = at(FAST, "20 min")
+    assert plan.runs[0].train.subset is None
+    assert (plan.pictures, plan.test_pictures) == (560, 140)
 
 
 def test_what_cannot_be_planned_is_refused(at: Callable[..., LessonPlan]) -> None:
