@@ -93,7 +93,8 @@ def describe_one_block(result: OneBlockResult, language: str = "en") -> str:
         _verdict(result, last, language),
     ]
     scale = result.curve("residual").branch_scale
-    sentences.append(text("caption.oneblock.scale", language, scale=f"{scale:.2g}"))
+    if scale < 1 and last["residual"] < first["residual"]:  # otherwise it is not on its way to the identity
+        sentences.append(text("caption.oneblock.scale", language, scale=f"{scale:.2g}"))
     sentences.append(text("caption.oneblock.by_hand", language, error=_written(result.by_hand_error)))
     return " ".join(sentences)
 

@@ -193,6 +193,7 @@ def test_the_blocks_caption_turned_round() -> None:
     )
     assert "Here the plain layers were after 5 steps where the residual block is after 15" in describe_one_block(turned)
     assert "does not show" in describe_one_block(turned)
+    assert "which is how it gets there" not in describe_one_block(turned), "its scale is what it was at the start"
 
 
 def test_the_constructed_nets_caption() -> None:
