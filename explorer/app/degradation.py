@@ -19,7 +19,7 @@ from explorer.app import (
 )
 from explorer.app.address import PageState, from_query
 from explorer.app.events import FORETELLING, LOOKING, STREAMING
-from explorer.app.lesson_choice import known_nets
+from explorer.app.lesson_choice import DEFAULT_DATA, known_nets
 from explorer.app.problems import reported, sentence
 from explorer.app.progressive import Report, progressive
 from explorer.app.tab import Binding, Tab
@@ -76,17 +76,19 @@ def choose_nets(state: PageState, nets: list[str] | None) -> PageState:
     return replace(state, lesson=replace(state.lesson, nets=known_nets(nets), guess=()))
 
 
-def choose_data(state: PageState, dataset: str) -> PageState:
-    return replace(state, lesson=replace(state.lesson, dataset=training_data.checked(dataset)))
+def choose_data(state: PageState, dataset: str | None) -> PageState:
+    chosen = training_data.checked(dataset or DEFAULT_DATA)
+    return replace(state, lesson=replace(state.lesson, dataset=chosen))
 
 
 def choose_budget(state: PageState, budget: str) -> PageState:
     return replace(state, lesson=replace(state.lesson, budget=budget))
 
 
-def choose_seed(state: PageState, seed: str) -> PageState:
-    """Of data, order and initial weights."""
-    if not seed.strip().isdecimal() or not int(seed.strip()[:11]) < 2**31:
+def choose_seed(state: PageState, seed: str | None) -> PageState:
+    """Of data, order and initial weights; an emptied field is the first of them."""
+    seed = (seed or _SEEDS[0]).strip()
+    if not seed.isdecimal() or len(seed) > 10 or not int(seed) < 2**31:
         said = f"seed={seed[:20]!r}"
         message = f"{said} is not possible: use a whole number from 0 to 2147483647."
         raise ConfigError(message, key="range", said=said, low=0, high=2**31 - 1)

@@ -97,9 +97,10 @@ def startable() -> tuple[str, ...]:
 # ---------------------------------------------------------------- choices
 
 
-def choose_data(state: PageState, name: str) -> PageState:
+def choose_data(state: PageState, name: str | None) -> PageState:
     """Another data set; a size that was chosen for the old one's pictures is forgotten."""
-    return replace(state, train=state.train.replace(dataset=training_data.checked(name)), side=None)
+    chosen = training_data.checked(name or TrainConfig().dataset)
+    return replace(state, train=state.train.replace(dataset=chosen), side=None)
 
 
 def bring_zip(state: PageState, file: str | None) -> PageState:

@@ -131,7 +131,7 @@ def state_of(name: str) -> str:
         return name
     try:
         return f"{name}@{Path(name).expanduser().stat().st_mtime_ns}"
-    except OSError:
+    except (OSError, ValueError, RuntimeError):  # not there, no path at all, or the home of nobody
         return name
 
 

@@ -139,7 +139,7 @@ def is_available(name: str | os.PathLike[str]) -> bool:
     name = os.fspath(name)
     if name in DATASETS:
         return DATASETS[name].kind == "built in" or is_fetched(name)
-    return Path(name).expanduser().exists()
+    return _path(name).exists()
 
 
 def full_name(name: str | os.PathLike[str]) -> str:
@@ -149,7 +149,7 @@ def full_name(name: str | os.PathLike[str]) -> str:
     'digits'
     """
     name = os.fspath(name)
-    path = Path(name).expanduser()
+    path = _path(name)
     return str(path.absolute()) if name not in DATASETS and path.exists() else name
 
 
@@ -162,9 +162,17 @@ def _source(name: str, report: Report) -> Arrays | Listing:
     return list_folder(path if path.is_dir() else unpacked(path, report), path.name)
 
 
+def _path(name: str) -> Path:
+    """Where a name that is no data set's leads."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # the home of somebody who is not there
+        return Path(name)
+
+
 def _own(name: str) -> Path:
     """The user's own folder or zip."""
-    path = Path(name).expanduser()
+    path = _path(name)
     if path.is_dir() or (path.is_file() and path.suffix.lower() == ".zip"):
         return path.absolute()
     if path.exists():

@@ -303,3 +303,11 @@ def test_learning_of_a_run_outside_a_lesson_is_not_shown_as_one() -> None:
     run = begun("plain20", owner=ANN)
     learn(run, 1)
     assert looked(owner=ANN)["status"] == ""
+
+
+def test_an_emptied_field_is_as_at_first() -> None:
+    chosen = PageState("degradation", lesson=LessonChoice(dataset="digits", seed=2))
+    assert degradation.choose_seed(chosen, None).lesson.seed == 0
+    assert degradation.choose_data(chosen, None).lesson.dataset == "textures"
+    with pytest.raises(ConfigError, match="whole number from 0 to 2147483647"):
+        degradation.choose_seed(chosen, "00000000000999999999999")

@@ -281,5 +281,12 @@ def test_sources_are_those_of_the_data_and_the_recipes() -> None:
             assert set(cited.findall(said)) == set(cited.findall(source)), key
 
 
+@pytest.mark.parametrize("name", ["a\0b", "~nobody-of-that-name/pictures"])
+def test_a_name_that_can_be_no_path_is_a_sentence(name: str) -> None:
+    assert training_data.known_info_or_none(name) is None
+    with pytest.raises(ExplorerError, match=r"Unknown data set|There is no folder"):
+        last(name)
+
+
 def test_what_nobody_sees_is_no_part_of_the_pages_html() -> None:
     assert "value" not in training_layout.hidden("train-request").html_template, "a link may have put anything into it"
