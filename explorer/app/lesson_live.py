@@ -85,7 +85,12 @@ def _sources(every: Sequence[Run], runs: Sequence[Run], language: str) -> Any:
 
 
 def curves_value(lesson: LessonResult, language: str) -> str:
-    """The lesson's curves as a chart card to which points can be added."""
+    """The lesson's curves as a chart card to which points can be added; drawn once for all who follow it."""
+    return _drawn(replace(lesson, spent_seconds=0.0), language)
+
+
+@functools.lru_cache(maxsize=32)
+def _drawn(lesson: LessonResult, language: str) -> str:
     data = degradation_data(lesson)
     shown = data.assign(train_error=100 * data["train_error"], test_error=100 * data["test_error"])
     figure = plot_degradation(lesson, language)

@@ -84,8 +84,7 @@ def _curves(chosen: Sequence[Run], held: dict[str, Any], language: str) -> str:
     if not drawn:
         return ""
     if len(drawn) == 1:
-        run = training_store.store().get(drawn[0].run_id)
-        return widgets.chart_growth(training_live.curves_value(run, language), held)
+        return widgets.chart_growth(training_live.curves_of(drawn[0].run_id, language), held)
     data = learning_curves_data(drawn)
     figure = plot_learning_curves(drawn, language=language)
     key = "-".join([*(run.run_id for run in drawn), language])

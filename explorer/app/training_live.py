@@ -62,8 +62,7 @@ def polled(state: PageState, held: str, owner: str, language: str, forecast: For
     if run is None:
         gone = widgets.problem(text("train.gone", language)) if state.run else ""
         return [gone + beside, "", gr.update(visible=False), gr.update(visible=False), pulse]
-    run = store.get(run.run_id)
-    curves = widgets.chart_growth(curves_value(run, language), chart)
+    curves = widgets.chart_growth(curves_of(run.run_id, language), chart)
     resumable = run.status in ("stopped", "interrupted", "failed")
     return [
         status_card(run, live, owner, language, forecast) + beside,
@@ -81,6 +80,16 @@ def parsed(held: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def curves_of(run_id: str, language: str) -> str:
+    """The run's curves as they are now. All who follow a run share one drawing of them."""
+    return _drawn(run_id, training_store.store().revision(run_id)[0], language)
+
+
+@functools.lru_cache(maxsize=64)
+def _drawn(run_id: str, revision: int, language: str) -> str:
+    return curves_value(training_store.store().get(run_id), language)
 
 
 def curves_value(run: Run, language: str) -> str:
