@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from explorer.run_results import EpochMetrics, Run
     from explorer.training.runs import RunStore
 
-app = typer.Typer(help="List, show, compare, export, stop and delete training runs.")
+app = typer.Typer(help="See, compare, export, stop and delete runs.")
 
 _RUN = typer.Argument(metavar="RUN", help="A run's name or id.")
 

@@ -103,4 +103,5 @@ def describe_constructed(result: ConstructedResult, language: str = "en") -> str
                 points=f"{abs(worse) * 100:.1f}",
             )
         )
+    sentences.append(text("caption.constructed.limits", language))
     return " ".join(sentences)

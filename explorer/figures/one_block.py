@@ -96,6 +96,7 @@ def describe_one_block(result: OneBlockResult, language: str = "en") -> str:
     if scale < 1 and last["residual"] < first["residual"]:  # otherwise it is not on its way to the identity
         sentences.append(text("caption.oneblock.scale", language, scale=f"{scale:.2g}"))
     sentences.append(text("caption.oneblock.by_hand", language, error=_written(result.by_hand_error)))
+    sentences.append(text("caption.oneblock.limits", language))
     return " ".join(sentences)
 
 
