@@ -67,7 +67,18 @@ def test_importing_explorer_is_light() -> None:
 
 def test_help_names_every_command_and_every_option(run: Run) -> None:
     text = output_of(run, "--help")
-    for command in ("app", "list", "layers", "compare", "receptive-field"):
+    for command in (
+        "app",
+        "list",
+        "layers",
+        "compare",
+        "receptive-field",
+        "train",
+        "evaluate",
+        "runs",
+        "data",
+        "lesson",
+    ):
         assert f"  {command} " in text
     assert text == output_of(run)
     assert not any(line.endswith("...") for line in text.splitlines()[1:])  # no description cut short

@@ -154,10 +154,18 @@ def test_a_run_that_trains_now_will_have_given_back_its_memory(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a console's Ctrl-C cannot be sent there")
 def test_ctrl_c_stops_and_resume_goes_on(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["resnet8", "--data", "digits", "--epochs", "200", "--name", "long", *TINY]
+    arguments = ["resnet8", "--data", "digits", "--epochs", "2000", "--name", "long", *TINY]
     command = [sys.executable, "-m", "explorer", "train", *arguments]
     environment = {**os.environ, "EXPLORER_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        # Where the tests run in the background of a shell, Ctrl-C is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     store = RunStore()
     end = time.monotonic() + 120
     while time.monotonic() < end and not any(run.epochs for run in store.list()):
