@@ -272,4 +272,5 @@ def build_compare_tab(state: PageState, language: str) -> Tab:
         shortcuts = gr.HTML("", apply_default_css=False)
     bindings = [Binding(button.click, [], choose_pair(key), problem) for key, button in buttons.items()]
     bindings += picker.bindings(other, "other", problem)
-    return Tab("compare", [chart, totals, running, rows, figure1, shortcuts, *other.widgets], show, tuple(bindings))
+    own = [figure1, shortcuts, *other.widgets]
+    return Tab("compare", [chart, totals, running, rows, *own], show, tuple(bindings), own=tuple(own))

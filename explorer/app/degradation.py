@@ -199,7 +199,7 @@ def build_degradation_tab(state: PageState, language: str) -> Tab:
         Binding(live.stop.click, [live.pulse], stop, live.problem, js=shown),
         Binding(live.resume.click, [live.pulse], resume, live.problem, js=shown),
     )
-    return Tab("degradation", outputs, show, bindings)
+    return Tab("degradation", outputs, show, bindings, own=tuple(outputs))
 
 
 def _build_setup(state: PageState, language: str) -> _Setup:

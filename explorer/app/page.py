@@ -6,6 +6,7 @@ tabs follow when they are opened.
 
 from __future__ import annotations
 
+import functools
 import html
 import json
 from collections.abc import Callable
@@ -70,9 +71,12 @@ class Page:
             try:
                 after = binding.change(before, *values)
                 # Another net, or one without shortcuts, may not have the layer and unit that were chosen before.
-                return self._answer(after) if after.model == before.model else self._fitting_answer(after)
+                answer = self._answer(after) if after.model == before.model else self._fitting_answer(after)
             except ExplorerError as error:
                 return self._complaint(place, sentence(error, self.language))
+            sidebar = picker.updates(before.model)
+            answer[2 : 2 + len(sidebar)] = map(_lighter, sidebar, answer[2:])
+            return answer
 
         return changed
 
@@ -131,6 +135,42 @@ class Page:
         return [*kept, *[widgets.problem(message) if at == place else "" for at in range(len(self.problems))]]
 
 
+def _some_of(function: Callable[..., list[Any]], places: list[int]) -> Callable[..., list[Any]]:
+    """The same function, of whose answer only some places are wanted."""
+
+    @functools.wraps(function)
+    def answered(*values: Any) -> list[Any]:
+        answer = function(*values)
+        return [answer[place] for place in places]
+
+    return answered
+
+
+def _lighter(before: dict[str, Any], after: Any) -> Any:
+    """A widget's value alone, where nothing else of it has changed: Gradio makes a new component of every update."""
+    same = {**before, "value": None} == {**after, "value": None}
+    return after["value"] if same and after["value"] is not None else after
+
+
+def _answered(page: Page, binding: Binding, head: int) -> list[int]:
+    """The places in an answer that a binding can change: it takes Gradio a while to leave others alone.
+
+    Args:
+        page: the page.
+        binding: an event of the sidebar or of a tab.
+        head: how many places come before those of the tabs.
+    """
+    of_tab = next((tab for tab in page.tabs if binding in tab.bindings), None)
+    places = list(range(head))
+    at = head
+    for tab in page.tabs:
+        for index, component in enumerate(tab.outputs):
+            if tab is of_tab or (of_tab is None and component not in tab.own):
+                places.append(at + index)
+        at += len(tab.outputs)
+    return [*places, *range(at, at + len(page.problems))]
+
+
 def build_page(blocks: gr.Blocks, language: str, paths: dict[str, str]) -> None:
     """Lay one page out.
 
@@ -163,7 +203,11 @@ def build_page(blocks: gr.Blocks, language: str, paths: dict[str, str]) -> None:
     answer = [address, summary, *chooser.widgets, *outputs, *problems]
     guard = reported(language)
     for binding in bindings:
-        binding.trigger(guard(page.change(binding)), [address, *binding.inputs], answer, js=binding.js, **QUICK)
+        places = _answered(page, binding, 2 + len(chooser.widgets))
+        some = [answer[place] for place in places]
+        binding.trigger(
+            guard(_some_of(page.change(binding), places)), [address, *binding.inputs], some, js=binding.js, **QUICK
+        )
     for selector, name in zip(selectors, TABS, strict=True):
         selector.select(guard(page.opener(name)), [address], answer, **QUICK)
     follow = guard(page.follow_link)

@@ -217,4 +217,4 @@ def build_runs_tab(state: PageState, language: str) -> Tab:
         Binding(resume_button.click, [], resume, problem),
         Binding(remove.click, [blank], delete, problem, js="async (page) => [page, await window.explorer.sure()]"),
     )
-    return Tab("runs", [pulse], show, bindings)
+    return Tab("runs", [pulse], show, bindings, own=(pulse,))

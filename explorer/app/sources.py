@@ -114,4 +114,4 @@ def build_sources_tab(state: PageState, language: str) -> Tab:
     """Lay the tab out; the cases are counted when it is first opened."""
     gr.Markdown(text("sources.question", language), elem_classes="question")
     cases = gr.HTML("", apply_default_css=False, padding=False, elem_id="sources")
-    return Tab("sources", [cases], show)
+    return Tab("sources", [cases], show, own=(cases,))

@@ -40,9 +40,11 @@ class Tab:
         outputs: the components that depend on the page's state.
         show: from (state, language) to the values of `outputs`.
         bindings: its events that change the page's state.
+        own: those of the outputs that no choice in the sidebar changes: they need not be answered with it.
     """
 
     name: str
     outputs: list[gr.components.Component]
     show: Callable[[PageState, str], list[Any]]
     bindings: tuple[Binding, ...] = ()
+    own: tuple[gr.components.Component, ...] = ()

@@ -251,7 +251,8 @@ def build_train_tab(state: PageState, language: str) -> Tab:
         Binding(live.stop.click, [live.pulse], stop, live.problem, js=shown),
         Binding(live.resume.click, [live.pulse], resume, live.problem, js=shown),
     )
-    return Tab("train", outputs, show, bindings)
+    own = (data.name, data.about, data.fetch, data.request, net.side, recipe.name, *figures, live.pulse)
+    return Tab("train", outputs, show, bindings, own=own)
 
 
 def _listen(

@@ -495,3 +495,31 @@ def test_element_ids_are_unique_on_a_page() -> None:
 def test_a_language_that_we_do_not_speak_is_refused(language: str) -> None:
     with pytest.raises(UnknownNameError, match="language"):
         build_app(language)
+
+
+def answered_by(app: gr.Blocks, elem_id: str) -> set[str]:
+    """Element ids of what an event of that element changes, on the English page."""
+    (component,) = [number for number, block in app.blocks.items() if getattr(block, "elem_id", None) == elem_id][:1]
+    (function,) = [one for one in app.fns.values() if (component, "input") in one.targets]
+    return {str(output.elem_id) for output in function.outputs}
+
+
+def test_a_choice_is_answered_where_it_can_change_something(app: gr.Blocks) -> None:
+    sidebar = answered_by(app, "arch")
+    assert {"address", "arch", "option-width", "diagram", "compare-totals", "field-box", "train-net"} <= sidebar
+    # These follow no net; leaving them alone would take Gradio as long as all the rest.
+    assert not {"other-arch", "train-lr", "lesson-nets", "sources"} & sidebar
+    assert {"address", "arch", "train-lr", "train-net", "train-data-problem"} <= answered_by(app, "train-data")
+    assert "diagram" not in answered_by(app, "train-data")
+
+
+def test_what_stays_of_a_widget_is_not_sent_again() -> None:
+    opened = Opened(query="?tab=architecture&model=resnet34")
+    shown = opened.choose(width="0.5")
+    names = ["group", "arch", *picker._ORDER, *picker._FOLDED]
+    sent = dict(zip(names, shown.sidebar, strict=True))
+    assert sent["width"] == "0.5"
+    assert sent["norm"] == "batch"
+    # Without shortcuts their option is hidden: that is more than a value.
+    sent = dict(zip(names, opened.choose(residual=False).sidebar, strict=True))
+    assert sent["shortcut"]["visible"] is False
