@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 import pytest
 from conftest import PHONE, Visit, Visitor, served
+from PIL import Image
 from playwright.sync_api import expect
 
 from explorer.config import ModelConfig
@@ -142,6 +144,43 @@ def test_figures_are_the_recipes_until_they_are_changed(visit: Visit) -> None:
     visitor.type_into("train-lr", "fast")
     expect(visitor.find("#train-figures-problem [role=alert]")).to_contain_text("lr='fast' is not possible")
     expect(visitor.find("#train-forecast .time")).to_contain_text("About", timeout=60_000)
+
+
+def make_flowers(folder: Path) -> Path:
+    """Two classes of grey pictures, dark and bright, of which one file is broken."""
+    for name, shade in (("어두움", 40), ("bright", 210)):
+        (folder / name).mkdir(parents=True)
+        for number in range(15):
+            Image.effect_noise((12, 12), 20).point(lambda value, shade=shade: value // 4 + shade).save(
+                folder / name / f"{number}.png"
+            )
+    (folder / "bright" / "0.png").write_text("no picture", encoding="utf-8")
+    return folder
+
+
+def test_pictures_of_ones_own_as_a_zip_or_a_folder(visit: Visit, tmp_path: Path) -> None:
+    flowers = make_flowers(tmp_path / "flowers")
+    shutil.make_archive(str(tmp_path / "my flowers"), "zip", flowers)
+    visitor = visit("/?tab=train&model=resnet8&width=0.25&t.epochs=1&t.batch_size=8")
+    expect(visitor.find("#train-sheet figure")).not_to_have_count(0, timeout=60_000)
+    with visitor.page.expect_file_chooser() as chooser:
+        visitor.find("#train-upload").click()
+    chooser.value.set_files(str(tmp_path / "my flowers.zip"))
+    visitor.page.wait_for_function("location.search.includes('data=')", timeout=60_000)
+    expect(visitor.find("#train-sheet figure")).to_have_count(2, timeout=60_000)
+    expect(visitor.find("#train-sheet")).to_contain_text("어두움")
+    expect(visitor.find("#train-sheet details summary")).to_have_text("Files that could not be read: 1")
+    expect(visitor.find("#train-net")).to_contain_text("classes 2, not 10")
+    expect(visitor.find("#train-data input")).to_have_value(re.compile(r"^Your own: my flowers-[0-9a-f]{12}\.zip$"))
+    start(visitor)
+    wait_for_status(visitor, "finished")
+    expect(visitor.find("#train-status .what")).to_contain_text("my flowers")
+    visitor.type_into("train-data", str(flowers))
+    visitor.wait_for_query(f"data={quote(str(flowers), safe='')}")
+    expect(visitor.find("#train-about")).to_contain_text("2 classes", timeout=60_000)
+    visitor.type_into("train-data", str(tmp_path / "nowhere"))
+    expect(visitor.find("#train-sheet-problem [role=alert]")).to_contain_text("nowhere")
+    visitor.quiet(streams=True)
 
 
 # ---------------------------------------------------------------- while it learns
