@@ -176,7 +176,9 @@ def test_the_blocks_caption() -> None:
         "residual block was after 5 steps where the plain layers are after 15: pushing F to 0 is easier than learning "
         "H(x) = x. An ordinary residual block does not start as the identity; the scale of its last batch norm, 1 at "
         "the start, is 0.02 now, which is how it gets there. The identity is within the plain layers' reach: with "
-        "weights written by hand their error is 0. What is hard is finding them."
+        "weights written by hand their error is 0. What is hard is finding them. "
+        "This is one block on random maps: it does not show what blocks of a whole net, trained on pictures, would "
+        "like to be."
     )
 
 
@@ -203,7 +205,8 @@ def test_the_constructed_nets_caption() -> None:
         "Plain-20 gets 25.0 % of the training pictures wrong and Plain-56 as made 25.0 %; of the test pictures 30.0 % "
         "and 30.0 %. So a Plain-56 that is as good as this Plain-20 exists. Plain-56 trained from random weights gets "
         "75.0 % of the training pictures wrong (80.0 % of the test pictures), 50.0 points more: training did not find "
-        "what is there to be found."
+        "what is there to be found. "
+        "This shows that the weights exist, not how training would find them, nor that they are the best ones."
     )
 
 

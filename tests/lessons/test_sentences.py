@@ -84,7 +84,7 @@ def test_the_plain_nets_close() -> None:
     [
         (0.02, "With shortcuts more layers help: ResNet-56 ends with 2.0 %", False),
         (0.05, "With shortcuts depth costs nothing clear", True),
-        (0.10, "it does not beat the shallower one here: ResNet-56 ends with 10.0 %", True),
+        (0.10, "does not beat the shallower one here: ResNet-56 ends with 10.0 %", True),
     ],
 )
 def test_the_residual_nets(resnet56: float, words: str, why: bool) -> None:
@@ -121,14 +121,14 @@ def test_what_has_not_finished_is_not_compared() -> None:
 def test_a_lesson_as_long_as_the_papers_is_not_called_shorter() -> None:
     # 64,000 batches of textures: 16 make an epoch of 1,960 pictures.
     whole = dataclasses.replace(four(0.3, 0.75, 0.04, 0.06), pictures=1960, epochs=4000)
-    assert "it does not beat the shallower one here" in said(whole)
+    assert "does not beat the shallower one here" in said(whole)
     assert "times as many" not in said(whole) + "\n".join(describe_lesson_limits(whole))
 
 
 def test_limits_are_computed() -> None:
     found = describe_lesson_limits(four(0.3, 0.75, 0.04, 0.05))
     assert found[0].startswith("One seed (7)")
-    assert "Each net saw 20.5 k pictures, in the paper 8.2 M, 400 times as many." in found[1]
+    assert "Each net sees 20.5 k pictures, in the paper 8.2 M, 400 times as many." in found[1]
     assert "not the paper's CIFAR-10" in found[2]
     # Plain-20's test error of 0.32 is the nearest to a half: 1.96 * sqrt(0.32 * 0.68 / 400) = 4.6 points.
     assert "Plain-20's test error is known to ± 4.6 points only" in found[3]
