@@ -189,7 +189,7 @@ def sentences(found: Forecast, language: str) -> tuple[str, str]:
         language,
         time=units.seconds(found.seconds),
         pictures=units.exact(found.pictures),
-        epochs=f"{found.epochs:.3g}",
+        epochs=f"{found.epochs:.3g}" if found.epochs < 100 else units.exact(round(found.epochs)),
     )
     key = "train.forecast.memory" if found.needed_bytes <= found.free_bytes else "train.forecast.too_much"
     return time, text(key, language, needed=units.size(found.needed_bytes), free=units.size(found.free_bytes))
