@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help app test test-slow test-gpu lint format typecheck notebooks benchmarks screenshots wheel clean
+.PHONY: help app test test-slow test-gpu lint format typecheck notebooks benchmarks screenshots weights wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,10 @@ benchmarks: $(VENV)/.dev  ## measure, side by side with the usual tools
 
 screenshots: $(VENV)/.dev  ## take the README's pictures anew
 	$(BIN)/python -m pytest -q tests/browser/take_screenshots.py
+
+weights: $(VENV)/.dev  ## train the shipped weights anew (DATA=FOLDER with imagenette and cifar10; hours without a GPU)
+	@test -n "$(DATA)" || { echo 'make weights DATA=FOLDER: a folder with imagenette and cifar10.'; exit 2; }
+	@$(BIN)/python scripts/make_weights.py "$(DATA)" $(if $(NETS),--nets $(NETS))
 
 wheel: $(VENV)/.dev  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation

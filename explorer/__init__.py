@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from explorer.analysis.layer_table import clear_caches as clear_caches
     from explorer.analysis.layer_table import layer_table as layer_table
     from explorer.analysis.receptive_field import receptive_field as receptive_field
+    from explorer.cards import WeightsCard as WeightsCard
+    from explorer.cards import shipped_card as shipped_card
+    from explorer.cards import shipped_cards as shipped_cards
     from explorer.catalog import list_models as list_models
     from explorer.config import ModelConfig as ModelConfig
     from explorer.departures import departures as departures
@@ -124,6 +127,7 @@ _HOMES = {
     "TrainConfig": "explorer.train_config",
     "TrainingError": "explorer.errors",
     "UnknownNameError": "explorer.errors",
+    "WeightsCard": "explorer.cards",
     "adapt_to_data": "explorer.training.fitting",
     "batch_errors_data": "explorer.figures.learning_curves",
     "bottleneck_block": "explorer.analysis.calculators",
@@ -201,6 +205,8 @@ _HOMES = {
     "resume_lesson": "explorer.lessons.degradation",
     "run_lesson": "explorer.lessons.degradation",
     "running_data": "explorer.figures.comparison",
+    "shipped_card": "explorer.cards",
+    "shipped_cards": "explorer.cards",
     "square": "explorer.pictures",
     "stacked_convs": "explorer.analysis.calculators",
     "start_lesson": "explorer.lessons.degradation",

@@ -23,7 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"language", "layouts", "paths", "pictures", "units", "writers"}),
     frozenset({"catalog"}),
     frozenset({"config", "recipes"}),
-    frozenset({"options", "results", "train_config"}),
+    frozenset({"cards", "options", "results", "train_config"}),
     frozenset({"cost_results", "departures", "run_results", "train_options"}),
     frozenset({"models", "papers", "progress"}),
     frozenset({"analysis", "lesson_results", "training"}),

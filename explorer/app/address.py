@@ -29,7 +29,7 @@ DEFAULT_PICTURE = "astronaut"
 DEFAULT_TRAIN = TrainConfig()
 DEFAULT_LESSON = LessonChoice()
 _RUN = re.compile(r"[0-9a-f]{1,32}")
-_MOST_RUNS = 40
+MOST_RUNS = 40
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
     train = training_options.taken_from(given, problems, language)
     side = _side(given.pop("side", None), problems, language)
     run = _runs(given.pop("run", ""), "run", 1, problems, language)
-    runs = _runs(given.pop("runs", ""), "runs", _MOST_RUNS, problems, language)
+    runs = _runs(given.pop("runs", ""), "runs", MOST_RUNS, problems, language)
     lesson = lesson_choice.taken_from(given, problems, language)
     for name in given:
         # Gradio's own parameters begin with two underscores or name its theme.

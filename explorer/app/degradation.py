@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +35,9 @@ from explorer.training.datasets import DATASETS
 _NETS = ("plain20", "plain32", "plain44", "plain56", "resnet20", "resnet32", "resnet44", "resnet56")
 _SEEDS = ("0", "1", "2")
 _OWNER = "window.explorer.owner()"
+
+_MEASURE = threading.Lock()
+"""Two lessons that are measured at once would each take the other for a slow machine."""
 
 # ---------------------------------------------------------------- what is shown
 
@@ -128,22 +132,25 @@ def stream_start(query: str, owner: str, language: str) -> Iterator[tuple[Any, A
     the page may be closed.
     """
     chosen = from_query(query, ("degradation",)).lesson
+    its_turn = threading.Event()
 
     def work(report: Report) -> str:
         dataset = training_data.checked(chosen.dataset)
-        plan = plan_lesson(chosen.budget, dataset, chosen.nets, seed=chosen.seed)
+        with _MEASURE:
+            its_turn.set()
+            plan = plan_lesson(chosen.budget, dataset, chosen.nets, seed=chosen.seed)
         return start_lesson(plan, training_store.store(), owner=owner)
 
     try:
         going = progressive(work)
-        words = text("lesson.measuring", language, count=len(chosen.nets))
         while True:
             try:
                 next(going)
             except StopIteration as end:
                 yield "", "", end.value
                 return
-            yield widgets.busy(0.0, words), "", gr.skip()
+            said = "lesson.measuring" if its_turn.is_set() else "lesson.measuring.wait"
+            yield widgets.busy(0.0, text(said, language, count=len(chosen.nets))), "", gr.skip()
     except ExplorerError as error:
         yield "", widgets.problem(sentence(error, language)), gr.skip()
 

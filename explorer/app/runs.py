@@ -15,7 +15,7 @@ from typing import Any
 import gradio as gr
 
 from explorer.app import runs_table, training_live, training_store, widgets
-from explorer.app.address import PageState, from_query, to_query
+from explorer.app.address import MOST_RUNS, PageState, from_query, to_query
 from explorer.app.events import LOOKING, QUICK
 from explorer.app.problems import reported
 from explorer.app.tab import Binding, Tab
@@ -105,9 +105,17 @@ def show(state: PageState, language: str) -> list[Any]:
 
 
 def choose_runs(state: PageState, ids: str) -> PageState:
-    """The runs that are ticked, `id,id`."""
+    """The runs that are ticked, `id,id`.
+
+    Raises:
+        ConfigError: more than an address holds.
+    """
     known = {run.run_id for run in training_store.store().list()}
-    return replace(state, runs=tuple(one for one in dict.fromkeys((ids or "").split(",")) if one in known))
+    chosen = tuple(one for one in dict.fromkeys((ids or "").split(",")) if one in known)
+    if len(chosen) > MOST_RUNS:
+        message = f"{len(chosen)} runs are ticked: use {MOST_RUNS} at most."
+        raise ConfigError(message, key="too_many_runs", count=len(chosen), most=MOST_RUNS)
+    return replace(state, runs=chosen)
 
 
 def _of(state: PageState) -> list[Run]:

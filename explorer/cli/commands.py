@@ -13,7 +13,7 @@ import typer
 import explorer
 from explorer import writers
 from explorer.catalog import entries, find_entry
-from explorer.cli import data, lesson, output, runs, training
+from explorer.cli import data, lesson, output, runs, training, weights
 from explorer.cli.options import Format, Net, with_model_options
 from explorer.errors import ConfigError, ExplorerError, join_or
 from explorer.language import LANGUAGES
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
 app.add_typer(lesson.app, name="lesson")
+app.add_typer(weights.app, name="weights")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,9 +14,10 @@ from explorer.layouts import ChainLayout, Conv, InceptionLayout, InceptionPlan, 
 from explorer.models.blocks import Device
 from explorer.models.init import fill
 from explorer.models.layers import BatchNorm2d, Conv2d, Linear
+from explorer.models.net import Net
 
 
-class ChainNet(nn.Module):
+class ChainNet(Net):
     """Convolutions and poolings, then fully-connected layers: LeNet-5, AlexNet, ZFNet.
 
     - LeNet-5 in its usual modern form: three fully-connected layers (its C5, F6 and output) of which the last gives
@@ -153,7 +154,7 @@ class InceptionModule(nn.Module):
         return torch.cat(branches, 1)  # (N, C1 + C2 + C3 + C4, H, W)
 
 
-class GoogLeNet(nn.Module):
+class GoogLeNet(Net):
     """Three convolutions, nine Inception modules, global average pooling and one linear layer: 22 layers.
 
     Szegedy et al. 2014, arXiv 1409.4842, table 1, without the two auxiliary classifiers, and with batch norm, which

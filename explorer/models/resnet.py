@@ -9,9 +9,10 @@ from explorer.config import ModelConfig
 from explorer.layouts import ResNetLayout
 from explorer.models.blocks import ConvSpec, Device, ResidualBlock, basic_specs, bottleneck_specs, conv2d, norm2d
 from explorer.models.layers import Linear
+from explorer.models.net import Net
 
 
-class ResNet(nn.Module):
+class ResNet(Net):
     """A stem, stages of blocks, global average pooling and one linear layer.
 
     He et al. 2015, arXiv 1512.03385: table 1 (ImageNet) and section 4.2 (CIFAR-10). The names of its parameters are

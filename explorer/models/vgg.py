@@ -9,9 +9,10 @@ from explorer.config import ModelConfig
 from explorer.layouts import VGGLayout
 from explorer.models.blocks import Device
 from explorer.models.layers import BatchNorm2d, Conv2d, Linear
+from explorer.models.net import Net
 
 
-class VGG(nn.Module):
+class VGG(Net):
     """Stages of convolutions, each ended by a 2x2 max-pooling, and a classifier.
 
     Simonyan & Zisserman 2014, arXiv 1409.1556, table 1. The names of its parameters are torchvision's.

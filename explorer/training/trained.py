@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from explorer import paths
+from explorer.cards import shipped_card, shipped_file
 from explorer.config import ModelConfig
 from explorer.errors import CheckpointError, ConfigError, UnknownNameError
 from explorer.models.create import create_model
@@ -100,10 +100,11 @@ def weights_file(weights: str, store: RunStore) -> Path:
     """The file of weights that `weights` names: a run's best epoch, or a file.
 
     Raises:
-        UnknownNameError: there is neither a run nor a file of that name.
+        UnknownNameError: there is neither a run nor a file, nor a net, of that name.
+        CheckpointError: no weights of that net come with explorer, or their file is not whole.
     """
     if weights == "shipped" or weights.startswith("shipped:"):
-        return _shipped_file(weights.partition(":")[2])
+        return shipped_file(shipped_card(weights.partition(":")[2]))
     path = Path(weights).expanduser()
     if path.is_file():
         return path
@@ -113,16 +114,6 @@ def weights_file(weights: str, store: RunStore) -> Path:
         if path.suffix or len(path.parts) > 1:
             raise CheckpointError(f"There is no file {weights}.", key="checkpoint_missing", file=weights) from None
         raise
-
-
-def _shipped_file(arch: str) -> Path:
-    folder = paths.shipped("weights")
-    there = sorted(path.stem for path in folder.glob("*.safetensors"))
-    if arch in there:
-        return folder / f"{arch}.safetensors"
-    listed = ", ".join(there) or "none yet"
-    message = f"No weights of {arch or 'this net'} come with explorer ({listed} do): name a run or a file."
-    raise CheckpointError(message, key="not_shipped", net=arch or "?", there=listed)
 
 
 def evaluate(
