@@ -1,4 +1,4 @@
-"""Progress in words, the same in the terminal, in a notebook and on the page, and `follow` to watch a training."""
+"""Progress and durations in words, the same in the terminal, in a notebook and on the page; `follow` to watch."""
 
 from __future__ import annotations
 
@@ -21,8 +21,23 @@ def progress_words(progress: Progress, language: str = "en") -> str:
         rate = units.exact(round(progress.images_per_second))
         words.append(text("progress.rate", language, rate=rate))
     if progress.seconds_left is not None:
-        words.append(text("progress.left", language, left=units.seconds(progress.seconds_left)))
+        words.append(text("progress.left", language, left=duration(progress.seconds_left, language)))
     return " · ".join(words)
+
+
+def duration(seconds: float, language: str = "en") -> str:
+    """A duration in the units that suit it, as a language says them.
+
+    Args:
+        seconds: how long.
+        language: `en` or `ko`.
+
+    >>> duration(346), duration(346, "ko"), duration(0.5, "ko")
+    ('5 min 46 s', '5분 46초', '500밀리초')
+    """
+    words = units.seconds(seconds).split()
+    parts = zip(words[::2], words[1::2], strict=True)  # a number and its unit, once or twice
+    return " ".join(text(f"duration.{unit}", language, number=number) for number, unit in parts)
 
 
 def follow(training: Iterable[StepMetrics | EpochMetrics], language: str = "en") -> Iterator[EpochMetrics]:

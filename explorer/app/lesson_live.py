@@ -22,6 +22,7 @@ from explorer.lesson_results import LessonResult, check_guess, net_title
 from explorer.lessons.degradation import list_lessons, read_lesson
 from explorer.lessons.sentences import describe_guess, describe_lesson, describe_lesson_limits
 from explorer.papers.loader import PublishedFigure
+from explorer.progress import duration
 from explorer.run_results import Run
 from explorer.training.datasets import DATASETS
 
@@ -144,11 +145,12 @@ def summary(lesson: LessonResult, language: str) -> str:
     data = training_data.title(info, language) if info else lesson.dataset.rpartition("/")[2]
     words = [text("lesson.what", language, data=data, pictures=units.exact(lesson.pictures), epochs=lesson.epochs)]
     words.append(text("lesson.how", language, recipe=text(f"recipe.{lesson.recipe}", language), seed=lesson.seed))
-    spent = units.seconds(lesson.spent_seconds)
+    spent = duration(lesson.spent_seconds, language)
     if lesson.forecast_seconds is None:
         words.append(text("lesson.spent", language, spent=spent))
     else:
-        words.append(text("lesson.forecast", language, forecast=units.seconds(lesson.forecast_seconds), spent=spent))
+        forecast = duration(lesson.forecast_seconds, language)
+        words.append(text("lesson.forecast", language, forecast=forecast, spent=spent))
     return " ".join(words)
 
 

@@ -15,6 +15,7 @@ from explorer.app.address import PageState, to_query
 from explorer.app.training_options import written
 from explorer.config import OPTION_NAMES
 from explorer.language import text
+from explorer.progress import duration
 from explorer.run_results import Run
 from explorer.train_config import TRAIN_OPTIONS
 from explorer.training.datasets import DATASETS
@@ -64,7 +65,7 @@ def _cells(run: Run, language: str) -> list[list[Any]]:
         _error_cell(best.test_error if best else None, text("runs.epoch", language, epoch=run.best_epoch)),
         _error_cell(last.test_error if last else None, ""),
         _error_cell(last.train_error if last else None, ""),
-        [units.seconds(run.wall_seconds) if run.wall_seconds else "", run.wall_seconds, run.device],
+        [duration(run.wall_seconds, language) if run.wall_seconds else "", run.wall_seconds, run.device],
         [f"{when:%m-%d %H:%M}", run.created_at, f"{when:%Y-%m-%d %H:%M:%S}"],
     ]
 

@@ -24,6 +24,7 @@ from explorer.jobs.memory import free_bytes, needed_bytes
 from explorer.jobs.slots import slots_of
 from explorer.language import text
 from explorer.lessons.pace import measure_paces
+from explorer.progress import duration
 from explorer.run_results import Run
 from explorer.train_config import TrainConfig
 from explorer.training.datasets import DATASETS, DatasetInfo
@@ -187,7 +188,7 @@ def sentences(found: Forecast, language: str) -> tuple[str, str]:
     time = text(
         key,
         language,
-        time=units.seconds(found.seconds),
+        time=duration(found.seconds, language),
         pictures=units.exact(found.pictures),
         epochs=f"{found.epochs:.3g}" if found.epochs < 100 else units.exact(round(found.epochs)),
     )

@@ -18,7 +18,7 @@ from explorer.app.problems import sentence
 from explorer.errors import ExplorerError
 from explorer.figures.learning_curves import describe_learning_curves, learning_curves_data, plot_learning_curves
 from explorer.language import text
-from explorer.progress import progress_words
+from explorer.progress import duration, progress_words
 from explorer.run_results import Run
 from explorer.training.datasets import DATASETS
 
@@ -142,7 +142,7 @@ def detail(run: Run, live: Sequence[Run], language: str, forecast: Forecast) -> 
         key = "train.waits.unknown" if seconds is None else "train.waits" if whole else "train.waits.least"
         if not run.position:
             key = "train.begins"
-        return text(key, language, before=run.position, wait=units.seconds(seconds or 0))
+        return text(key, language, before=run.position, wait=duration(seconds or 0, language))
     if run.status == "running":
         if not run.total_steps:
             return text("train.prepares", language)
@@ -150,7 +150,7 @@ def detail(run: Run, live: Sequence[Run], language: str, forecast: Forecast) -> 
             text("train.epoch_of", language, epoch=_epoch(run), epochs=run.train.epochs) if run.train.epochs else ""
         )
         return " · ".join(part for part in (progress_words(run.progress, language), epochs) if part)
-    took = units.seconds(run.wall_seconds)
+    took = duration(run.wall_seconds, language)
     if run.status == "failed":
         return text("train.failed", language, message=training_store.message_of(run, language))
     key = f"train.{run.status}" + ("" if run.epochs else ".nothing")

@@ -41,6 +41,7 @@ def plot_one_block(result: OneBlockResult, language: str = "en") -> go.Figure:
         of_kind = data[data["kind"] == kind]
         name = text(f"oneblock.kind.{kind}", language)
         for number, (seed, rows) in enumerate(of_kind.groupby("seed")):
+            which = f"<b>{name}</b>, {text('oneblock.hover', language, seed=seed)}"
             figure.add_scatter(
                 x=rows["steps"],
                 y=rows["error"].clip(lower=FLOOR),
@@ -51,7 +52,7 @@ def plot_one_block(result: OneBlockResult, language: str = "en") -> go.Figure:
                 line={"color": colour, "width": 2, "dash": dash},
                 opacity=1.0 if number == 0 else 0.55,
                 customdata=[f"{error:.2g}" for error in rows["error"]],
-                hovertemplate=f"<b>{name}</b>, seed {seed}<br>%{{x}}: %{{customdata}}<extra></extra>",
+                hovertemplate=f"{which}<br>%{{x}}: %{{customdata}}<extra></extra>",
             )
     figure.update_layout(
         xaxis={"title": text("figure.axis.steps", language), "range": [0, result.total_steps]},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from explorer import units
 from explorer.language import text
 from explorer.lesson_results import ErrorKind, GuessCheck, LessonCurve, LessonResult, net_title
+from explorer.progress import duration
 
 PAPER_PICTURES = 64_000 * 128
 """Pictures that each net of the ResNet paper's CIFAR-10 experiments sees (section 4.2)."""
@@ -188,7 +189,7 @@ def _time(lesson: LessonResult, language: str) -> str:
     return text(
         "degradation.seen.time.longer" if off > 0 else "degradation.seen.time.shorter",
         language,
-        forecast=units.seconds(lesson.forecast_seconds),
-        spent=units.seconds(lesson.spent_seconds),
+        forecast=duration(lesson.forecast_seconds, language),
+        spent=duration(lesson.spent_seconds, language),
         off=units.percent(abs(off)),
     )

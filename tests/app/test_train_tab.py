@@ -286,6 +286,13 @@ def test_how_a_run_is_doing_in_a_sentence(make: Any, english: str, korean: str) 
     assert korean in training_live.detail(run, [run], "ko", no_forecast)
 
 
+def test_how_long_is_said_in_korean() -> None:
+    over = dataclasses.replace(ended(epochs=2), wall_seconds=346.0)
+    run = begun(epochs=2)
+    assert "1분 20초 남음" in training_live.detail(run, [run], "ko", no_forecast)
+    assert "5분 46초 만에 끝났습니다" in training_live.detail(over, [], "ko", no_forecast)
+
+
 def test_a_run_whose_process_has_died_can_be_gone_on_with() -> None:
     run = begun(epochs=2, owner=ANN)
     dead = dataclasses.replace(run, status="interrupted")
@@ -381,7 +388,7 @@ def test_time_and_memory_are_said_before_the_start(language: str, monkeypatch: p
     monkeypatch.setattr(training_forecast, "try_out_meanwhile", lambda train: True)
     query = train.show(TINY, language)[-4]
     said = [*train.stream_forecast(query, language)][-1]
-    assert re.search(r"\d (ms|s|min)", said)
+    assert re.search(r"\d (ms|s|min)" if language == "en" else "[0-9](밀리초|초|분)", said)
     assert re.search(r"\d (MB|GB)", said)
     assert 'data-again="train-forecast-request"' in said
     found = training_forecast.forecast(*train.asked(from_query(query, ("train",))))

@@ -141,6 +141,13 @@ def test_one_family_alone_has_the_whole_width() -> None:
     assert plot_degradation(lesson(curve("vgg_a", (0.8,)))).layout.annotations[0].text == "<b>others</b>"
 
 
+@pytest.mark.parametrize(("language", "word"), [("en", "seed 2"), ("ko", "시드 2")])
+def test_a_block_is_pointed_at_in_the_pages_language(language: str, word: str) -> None:
+    hovers = [trace.hovertemplate for trace in plot_one_block(ONE_BLOCK, language).data]
+    assert sum(f", {word}<br>" in hover for hover in hovers) == 3, "one line of each kind of block"
+    assert language == "en" or not any("seed" in hover for hover in hovers)
+
+
 def test_an_error_of_exactly_zero_is_drawn_on_the_floor() -> None:
     figure = plot_one_block(ONE_BLOCK)
     zero = [trace for trace in figure.data if trace.legendgroup == "zero-init"]

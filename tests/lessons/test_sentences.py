@@ -112,6 +112,12 @@ def test_shorter_than_forecast() -> None:
     assert "Forecast 4 min 40 s, took 3 min 30 s: 25.0 % shorter." in said(result)
 
 
+def test_how_long_it_took_is_said_in_korean() -> None:
+    assert (
+        describe_lesson(four(0.3, 0.75, 0.04, 0.05), "ko")[-1] == "예상 4분 40초, 실제 5분 8초: 10.0 % 더 걸렸습니다."
+    )
+
+
 def test_what_has_not_finished_is_not_compared() -> None:
     running = lesson(curve("plain20", 0.3), curve("plain56", 0.1, status="running"))
     assert describe_lesson(running) == ["1 of 2 nets have finished so far; only those are compared."]
