@@ -14,6 +14,7 @@ from explorer.errors import ConfigError, UnknownNameError, join_or
 from explorer.recipes import STARTED, Recipe, find_recipe
 
 CHOICES: dict[str, tuple[str, ...]] = {
+    "strategy": ("all", "probe", "last", "layerwise", "gradual"),
     "schedule": ("constant", "steps", "plateau", "one-cycle"),
     "precision": ("auto", "float32", "bf16"),
     "memory_format": ("auto", "contiguous", "channels_last"),
@@ -42,6 +43,8 @@ _RANGES: dict[str, tuple[type, float, float]] = {
     "colour_shift": (float, 0, 10),
     "colour_jitter": (float, 0, 1),
     "validation_share": (float, 0, 0.9),
+    "trained_stages": (int, 1, 16),
+    "layer_decay": (float, 0.01, 1),
     "devices": (int, 1, 1024),
     "seed": (int, 0, 2**31 - 1),
 }
@@ -95,6 +98,11 @@ class TrainConfig:
         memory_format: `contiguous`, `channels_last`, or `auto`.
         compile: `on`, `off`, or `auto`: where there is a compiler and the run is long enough to repay it.
         start_from: a run, or a file of weights, to start from.
+        strategy: what of the net is trained: `all` of it; the head alone, on features that are computed once, as a
+            linear `probe`; the `last` stages; all `layerwise`, each stage slower than the one after it; `gradual`, one
+            stage more after the other.
+        trained_stages: stages before the head that the strategy `last` trains.
+        layer_decay: what `layerwise` multiplies the learning rate by from a stage to the one before it.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
         devices: how many of them.
         seed: of the data's choice and order, of augmentation and of dropout.
@@ -140,6 +148,9 @@ class TrainConfig:
     memory_format: Literal["auto", "contiguous", "channels_last"] = None  # type: ignore[assignment]
     compile: Literal["auto", "on", "off"] = None  # type: ignore[assignment]
     start_from: str | None = None
+    strategy: Literal["all", "probe", "last", "layerwise", "gradual"] = "all"
+    trained_stages: int = 1
+    layer_decay: float = 0.5
     device: str = "auto"
     devices: int = 1
     seed: int = 0
@@ -162,6 +173,11 @@ class TrainConfig:
         if self.recipe in STARTED and self.start_from is None:
             message = f"The recipe {self.recipe} starts from a trained net: name a run or a file (start_from)."
             raise ConfigError(message, key="start_from", recipe=self.recipe)
+
+        if self.devices > 1 and self.strategy in ("probe", "gradual"):
+            said = f"devices={self.devices}"
+            message = f"{said} is not possible with the strategy {self.strategy}: use 1."
+            raise ConfigError(message, key="one_device", said=said, strategy=self.strategy)
 
     @property
     def source(self) -> Recipe:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import http.client
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +10,7 @@ from explorer import paths, units
 from explorer.errors import ExplorerError, UnknownNameError
 from explorer.training.datasets import DATASETS, DatasetInfo, RemoteFile, list_datasets
 from explorer.training.reading import Report, seldom
+from explorer.training.receiving import ReceiveError, receive
 from explorer.training.storage import (
     MANIFEST,
     complete,
@@ -26,8 +22,6 @@ from explorer.training.storage import (
     write_manifest,
 )
 
-_WAIT_SECONDS = 30
-_BLOCK = 1 << 18
 _ARCHIVES = (".gz", ".tgz", ".zip")
 _UNPACKED_RATIO = 2.5
 """Room that is asked for, as a multiple of the download: the archive, and what is in it."""
@@ -110,40 +104,29 @@ def fetched_folder(name: str) -> Path:
 
 def _fetch(file: RemoteFile, to: Path, info: DatasetInfo, received: Callable[[int], None]) -> int:
     """Write one file and hold it against its checksum; returns its bytes."""
-    host = urllib.parse.urlsplit(file.url).hostname or file.url
-    request = urllib.request.Request(file.url, headers={"User-Agent": "explorer"})
-    digest, count = hashlib.md5(usedforsecurity=False), 0
     try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(request, timeout=_WAIT_SECONDS) as response, to.open("wb") as out:
-            expected: int | None = response.length
-            while block := response.read(_BLOCK):
-                out.write(block)
-                digest.update(block)
-                count += len(block)
-                received(count)
-    except urllib.error.HTTPError as error:
-        message = f"{info.title} cannot be fetched: {host} answered with {error.code} ({error.reason})."
-        raise ExplorerError(message, key="data_server", title=info.title, host=host, code=error.code) from error
-    except (OSError, http.client.HTTPException) as error:
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
-            raise disk_error(error, to.parent) from error  # type: ignore[arg-type]
+        return receive(file.url, to, hashlib.md5(usedforsecurity=False), file.md5, received)
+    except ReceiveError as error:
+        raise _in_words(error, info) from error
+
+
+def _in_words(error: ReceiveError, info: DatasetInfo) -> ExplorerError:
+    title, host = info.title, error.host
+    if error.kind == "server":
+        message = f"{title} cannot be fetched: {host} answered with {error.code} ({error.reason})."
+        return ExplorerError(message, key="data_server", title=title, host=host, code=error.code)
+    if error.kind == "network":
         message = (
-            f"{info.title} cannot be fetched: {host} cannot be reached; without a network, use "
+            f"{title} cannot be fetched: {host} cannot be reached; without a network, use "
             f"{', '.join(list_datasets('built in'))} or a folder of your own."
         )
-        raise ExplorerError(message, key="data_network", title=info.title, host=host) from error
-    if expected is not None and count < expected:
-        raise _incomplete(info, host, count, expected)
-    if digest.hexdigest() != file.md5:
-        message = f"{info.title}: what {host} sent is not the file that was expected; try again later."
-        raise ExplorerError(message, key="data_checksum", title=info.title, host=host)
-    return count
-
-
-def _incomplete(info: DatasetInfo, host: str, count: int, expected: int) -> ExplorerError:
-    message = f"{info.title} arrived incomplete from {host}, {units.size(count)} of {units.size(expected)}: try again."
-    return ExplorerError(message, key="data_incomplete", title=info.title, host=host)
+        return ExplorerError(message, key="data_network", title=title, host=host)
+    if error.kind == "incomplete":
+        arrived = f"{units.size(error.count)} of {units.size(error.expected)}"
+        message = f"{title} arrived incomplete from {host}, {arrived}: try again."
+        return ExplorerError(message, key="data_incomplete", title=title, host=host)
+    message = f"{title}: what {host} sent is not the file that was expected; try again later."
+    return ExplorerError(message, key="data_checksum", title=title, host=host)
 
 
 def _unpack(info: DatasetInfo, folder: Path) -> None:

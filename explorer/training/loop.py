@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from explorer.config import ModelConfig
@@ -22,7 +22,16 @@ from explorer.training import speed
 from explorer.training.augment import Augmentation, colour_components
 from explorer.training.batches import epoch_generator, on_device, read_batches
 from explorer.training.callbacks import Callback
-from explorer.training.checkpoints import BEST, LAST, TrainingState, config_fields, load_last, save_last, write_tensors
+from explorer.training.checkpoints import (
+    BEST,
+    LAST,
+    TrainingState,
+    config_fields,
+    load_last,
+    read_header,
+    save_last,
+    write_tensors,
+)
 from explorer.training.evaluation import Counts, count_errors
 from explorer.training.preparing import check_fit, fabric_for, load_for, plan
 from explorer.training.progress import Pace
@@ -30,6 +39,7 @@ from explorer.training.randomness import OwnRandomNumbers
 from explorer.training.schedules import Schedule
 from explorer.training.splits import DataSet
 from explorer.training.start import start_from
+from explorer.training.strategies import Strategy
 
 STEP_SECONDS = 0.25
 """Least time between two `StepMetrics`."""
@@ -137,9 +147,12 @@ class Training:
         planned = plan(train_config, len(self.dataset.train), self.fabric.world_size)
         self.resolved, self._bounds, self.total_steps = planned.resolved, planned.bounds, planned.total_steps
         self.device_name = speed.device_name(self.fabric.device)
-        self.model: nn.Module = create_model(model_config)
+        self.model = create_model(model_config)
         if start_file is not None:
-            self.started = start_from(self.model, model_config, start_file)
+            self.started = start_from(self.model, model_config, start_file, self.dataset.summary.classes)
+            self._normalise_as(read_header(start_file))
+        elif train_config.start_from is not None and resume and folder is not None and (folder / LAST).exists():
+            self._normalise_as(read_header(folder / LAST))
         self._set_up()
         self._open_checkpoint(resume)
 
@@ -153,8 +166,9 @@ class Training:
         memory_format = torch.channels_last if in_channels_last else torch.contiguous_format
         if in_channels_last:
             self.model.to(memory_format=torch.channels_last)
+        self.strategy = Strategy(self.model, train)
         self.optimizer = torch.optim.SGD(
-            self.model.parameters(),
+            self.strategy.parameter_groups(),
             lr=train.lr,
             momentum=train.momentum,
             weight_decay=train.weight_decay,
@@ -174,6 +188,12 @@ class Training:
         self._train_split, self._test_split = on_device(data.train, device), on_device(data.test, device)
         self._val_split = None if data.val is None else on_device(data.val, device)
         self._random = OwnRandomNumbers(device)
+
+    def _normalise_as(self, header: Mapping[str, Any]) -> None:
+        """A net that has learned already sees its pictures as it has seen them: not by the new data's figures."""
+        mean, std = tuple(header["mean"]), tuple(header["std"])
+        if len(mean) == self.model_config.in_channels:
+            self.dataset = dataclasses.replace(self.dataset, mean=mean, std=std)
 
     def _open_checkpoint(self, resume: bool) -> None:
         """Where training is: at its beginning, or where the folder's last checkpoint was written."""
@@ -249,7 +269,7 @@ class Training:
 
     def _train_epoch(self) -> Generator[StepMetrics, None, Tensor | None]:
         """Train one epoch; returns the sums of loss and errors and the number of pictures, None when stopped."""
-        self.model.train()
+        self.strategy.begin_epoch(self.step / self.total_steps)
         self._pace.start()
         rank, world = self.fabric.global_rank, self.fabric.world_size
         order = torch.randperm(len(self.dataset.train), generator=epoch_generator(self.config.seed, self.epoch))
@@ -291,7 +311,7 @@ class Training:
     def _train_batch(self, x: Tensor, labels: Tensor, lr: float) -> Tensor:
         """One step of the optimizer; sums of loss, wrong answers and pictures of this process's part, (3,)."""
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group["scale"]
         logits = self._module(x)  # (n, classes)
         loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
         self.fabric.backward(loss)

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from explorer.config import ModelConfig
 from explorer.errors import CheckpointError
 from explorer.models.create import create_model
+from explorer.models.net import Net
+from explorer.models.stages import stages
 from explorer.training.checkpoints import read_tensors, weights_of
 
 _FIRST_CONVS, _LAST_LAYERS = 4, 3
@@ -49,16 +51,23 @@ def trained_net(path: Path) -> tuple[ModelConfig, dict[str, Tensor], dict[str, A
 
 
 @torch.no_grad()
-def start_from(model: nn.Module, config: ModelConfig, path: Path) -> Started:
+def start_from(model: Net, config: ModelConfig, path: Path, classes: tuple[str, ...] = ()) -> Started:
     """Copy a trained net's weights into a net that is about to be trained.
 
     From a net of the same name everything of the same shape is copied. A deeper VGG net takes the first four
     convolutions and the last three layers of a trained A, as its paper does.
 
+    Args:
+        model: the net; what is copied is overwritten.
+        config: its configuration.
+        path: file of the trained net.
+        classes: of the data that will be learned from. Where the file's net knew others, its head is not copied, even
+            if it has as many outputs: they mean something else.
+
     Raises:
         CheckpointError: the file cannot be read, or its net is no start for this one.
     """
-    source, tensors, _ = trained_net(path)
+    source, tensors, header = trained_net(path)
     own = model.state_dict()
     if source.arch == config.arch:
         pairs = {name: name for name in own if name in tensors}
@@ -66,6 +75,9 @@ def start_from(model: nn.Module, config: ModelConfig, path: Path) -> Started:
         pairs = {mine: theirs for mine, theirs in _vgg_pairs(config, source).items() if theirs in tensors}
     else:
         raise _no_start(source, config)
+    if classes and tuple(header["classes"]) != classes:
+        head = f"{stages(model)[-1].end}."
+        pairs = {name: theirs for name, theirs in pairs.items() if not name.startswith(head)}
     taken = tuple(name for name, theirs in pairs.items() if own[name].shape == tensors[theirs].shape)
     if not any(own[name].dim() > 1 for name in taken):
         raise _no_start(source, config)
