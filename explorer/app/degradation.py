@@ -28,6 +28,7 @@ from explorer.errors import ConfigError, ExplorerError
 from explorer.language import text
 from explorer.lesson_results import net_title
 from explorer.lessons.degradation import plan_lesson, resume_lesson, start_lesson, stop_lesson
+from explorer.lessons.sentences import data_title
 from explorer.lessons.sizing import BUDGETS
 from explorer.training.data import is_available
 from explorer.training.datasets import DATASETS
@@ -67,7 +68,7 @@ def data_choices(chosen: str, language: str) -> list[tuple[str, str]]:
     """What is there to learn from."""
     there = [name for name in DATASETS if is_available(name)]
     listed = [(training_data.title(DATASETS[name], language), name) for name in there]
-    return listed if chosen in there else [*listed, (chosen.rpartition("/")[2], chosen)]
+    return listed if chosen in there else [*listed, (data_title(chosen, language), chosen)]
 
 
 # ---------------------------------------------------------------- choices

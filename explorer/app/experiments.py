@@ -15,6 +15,7 @@ from explorer.language import text
 from explorer.lesson_results import ConstructedResult, OneBlockResult, net_title
 from explorer.lessons.constructed import constructed_solution
 from explorer.lessons.one_block import one_block_steps
+from explorer.lessons.sentences import data_title
 from explorer.run_results import Run
 
 _DEEPER = "plain56"
@@ -50,7 +51,8 @@ def _depth(arch: str) -> int:
 def source_choices(runs: Sequence[Run], group: str, language: str) -> list[tuple[str, str]]:
     """The runs to choose from, with what they learned from."""
     return [
-        (f"{run.name} · {net_title(run.model.arch)} · {run.train.dataset}", run.run_id) for run in sources(runs, group)
+        (f"{run.name} · {net_title(run.model.arch)} · {data_title(run.train.dataset, language)}", run.run_id)
+        for run in sources(runs, group)
     ]
 
 

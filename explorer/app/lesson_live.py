@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from explorer import units
-from explorer.app import experiments, training_data, training_live, training_store, widgets
+from explorer.app import experiments, training_live, training_store, widgets
 from explorer.app.address import PageState, to_query
 from explorer.app.lesson_choice import NO_GUESS
 from explorer.errors import UnknownNameError
@@ -20,11 +20,10 @@ from explorer.figures.degradation import degradation_data, describe_degradation,
 from explorer.language import text
 from explorer.lesson_results import LessonResult, check_guess, net_title
 from explorer.lessons.degradation import list_lessons, read_lesson
-from explorer.lessons.sentences import describe_guess, describe_lesson, describe_lesson_limits
+from explorer.lessons.sentences import data_title, describe_guess, describe_lesson, describe_lesson_limits
 from explorer.papers.loader import PublishedFigure
 from explorer.progress import duration
 from explorer.run_results import Run
-from explorer.training.datasets import DATASETS
 
 OUTPUTS = 7
 """Status, curves, findings, the two buttons, the nets of which a deeper one can be made, the pulse."""
@@ -141,8 +140,7 @@ def _row(run: Run, published: dict[str, PublishedFigure], language: str, *, seen
 
 def summary(lesson: LessonResult, language: str) -> str:
     """Data, size, seed and time in a sentence."""
-    info = DATASETS.get(lesson.dataset)
-    data = training_data.title(info, language) if info else lesson.dataset.rpartition("/")[2]
+    data = data_title(lesson.dataset, language)
     words = [text("lesson.what", language, data=data, pictures=units.exact(lesson.pictures), epochs=lesson.epochs)]
     words.append(text("lesson.how", language, recipe=text(f"recipe.{lesson.recipe}", language), seed=lesson.seed))
     spent = duration(lesson.spent_seconds, language)

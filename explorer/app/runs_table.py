@@ -7,18 +7,19 @@ import html
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from explorer import units
-from explorer.app import training_data, training_store, widgets
+from explorer.app import training_store, widgets
 from explorer.app.address import PageState, to_query
 from explorer.app.training_options import written
 from explorer.config import OPTION_NAMES
 from explorer.language import text
+from explorer.lessons.sentences import data_title
 from explorer.progress import duration
 from explorer.run_results import Run
 from explorer.train_config import TRAIN_OPTIONS
-from explorer.training.datasets import DATASETS
 
 _COLUMNS = ("name", "net", "data", "recipe", "status", "epochs", "best", "last", "train", "took", "when")
 _NUMBERS = {"epochs", "best", "last", "train", "took", "when"}
@@ -55,10 +56,11 @@ def _cells(run: Run, language: str) -> list[list[Any]]:
     when = datetime.datetime.fromtimestamp(run.created_at)
     epochs = str(len(run.epochs)) + (f" / {run.train.epochs}" if run.train.epochs else "")
     recipe = text(f"recipe.{run.train.recipe}.short", language)
+    data = data_title(run.train.dataset, language)
     return [
         [run.name, run.name, run.run_id],
         [run.model.entry.title, run.model.entry.title, run.model.label()],
-        [data_title(run, language), run.train.dataset, run.train.dataset],
+        [data, data, data],
         [recipe, recipe, run.train.source.source],
         [status, status, training_store.message_of(run, language)],
         [epochs, len(run.epochs), ""],
@@ -72,12 +74,6 @@ def _cells(run: Run, language: str) -> list[list[Any]]:
 
 def _error_cell(error: float | None, hint: str) -> list[Any]:
     return ["", None, ""] if error is None else [units.percent(error), error, hint]
-
-
-def data_title(run: Run, language: str) -> str:
-    """How the run's data is called."""
-    info = DATASETS.get(run.train.dataset)
-    return training_data.title(info, language) if info else run.train.dataset.rpartition("/")[2]
 
 
 # ---------------------------------------------------------------- what is different
@@ -97,7 +93,7 @@ def differences(runs: Sequence[Run], language: str) -> list[tuple[str, list[str]
             key = "runs.net_seed" if name == "seed" else f"option.{name}"
             rows.append((text(key, language), values))
     for name in TRAIN_OPTIONS:
-        values = [_value(getattr(run.train, name), language) for run in runs]
+        values = [_value(_named_file(name, getattr(run.train, name)), language) for run in runs]
         if name not in _SHOWN_APART and (name in runs[0].train.changed() if alone else len(set(values)) > 1):
             rows.append((text(f"train.{name}", language), values))
     for name in ("device", "precision", "memory_format", "compile", "threads"):
@@ -112,7 +108,12 @@ _SHOWN_APART = ("dataset", "recipe", "devices")
 
 def _named(run: Run, language: str) -> dict[str, str]:
     recipe = text(f"recipe.{run.train.recipe}", language)
-    return {"net": run.model.entry.title, "data": data_title(run, language), "recipe": recipe}
+    return {"net": run.model.entry.title, "data": data_title(run.train.dataset, language), "recipe": recipe}
+
+
+def _named_file(name: str, value: Any) -> Any:
+    """A file of weights by its own name: where it lies is nobody's business."""
+    return Path(value).name if name == "start_from" and value else value
 
 
 def _value(value: Any, language: str) -> str:

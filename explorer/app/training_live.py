@@ -12,15 +12,15 @@ from typing import Any
 import gradio as gr
 
 from explorer import units
-from explorer.app import training_data, training_store, widgets
+from explorer.app import training_store, widgets
 from explorer.app.address import PageState, to_query
 from explorer.app.problems import sentence
 from explorer.errors import ExplorerError
 from explorer.figures.learning_curves import describe_learning_curves, learning_curves_data, plot_learning_curves
 from explorer.language import text
+from explorer.lessons.sentences import data_title
 from explorer.progress import duration, progress_words
 from explorer.run_results import Run
-from explorer.training.datasets import DATASETS
 
 EVERY_MS = 1000
 """Between two looks of a page at a run that goes on."""
@@ -129,8 +129,7 @@ def _whose(run: Run, owner: str, language: str) -> str:
 
 def what(run: Run, language: str) -> str:
     """Net, data and recipe in one line."""
-    info = DATASETS.get(run.train.dataset)
-    data = training_data.title(info, language) if info else run.train.dataset.rpartition("/")[2]
+    data = data_title(run.train.dataset, language)
     recipe = text(f"recipe.{run.train.recipe}", language)
     return text("train.what", language, net=run.model.entry.title, data=data, recipe=recipe)
 

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from explorer import units
-from explorer.language import text
+from explorer.language import strings, text
 from explorer.lesson_results import ErrorKind, GuessCheck, LessonCurve, LessonResult, net_title
 from explorer.progress import duration
+from explorer.training.datasets import DATASETS
 
 PAPER_PICTURES = 64_000 * 128
 """Pictures that each net of the ResNet paper's CIFAR-10 experiments sees (section 4.2)."""
+
+
+def data_title(name: str, language: str = "en") -> str:
+    """How data is called: a data set by its title; a folder or a zip by its own name, not by where it lies.
+
+    >>> data_title("digits"), data_title("/home/ann/pets/")
+    ('Digits', 'pets')
+    """
+    if name in DATASETS:
+        return strings(language).get(f"data.{name}", DATASETS[name].title)
+    return Path(name).name or name
 
 
 def describe_lesson(lesson: LessonResult, language: str = "en") -> list[str]:
@@ -31,7 +45,7 @@ def describe_lesson_limits(lesson: LessonResult, language: str = "en") -> list[s
         seen, paper = units.count(lesson.pictures * lesson.epochs), units.count(PAPER_PICTURES)
         found.append(text("degradation.limits.budget", language, seen=seen, paper=paper, ratio=f"{ratio:.0f}"))
     if lesson.dataset != "cifar10":
-        found.append(text("degradation.limits.data", language, data=lesson.dataset))
+        found.append(text("degradation.limits.data", language, data=data_title(lesson.dataset, language)))
     measured = [curve for curve in lesson.curves if curve.epochs]
     if measured and lesson.test_pictures:
         widest = max(measured, key=lambda curve: lesson.margin(curve, curve, "test"))

@@ -279,6 +279,16 @@ def test_a_deeper_net_is_made_of_a_plain_one_and_set_beside_its_like() -> None:
     assert experiments.deeper_of(plain20, [plain20, shorter]) == ("plain56", None), "it had not the same chance"
 
 
+@pytest.mark.parametrize(
+    ("data", "language", "title"),
+    [("digits", "en", "Digits"), ("digits", "ko", "손글씨 숫자 (digits)"), ("/srv/ann/pets/", "en", "pets")],
+)
+def test_what_a_plain_net_learned_from_is_called_by_its_title(data: str, language: str, title: str) -> None:
+    run = begun("plain20", epochs=1)
+    run = dataclasses.replace(run, train=run.train.replace(dataset=data))
+    assert experiments.source_choices([run], "", language) == [(f"{run.name} · Plain-20 · {title}", run.run_id)]
+
+
 def test_without_a_trained_net_the_constructed_solution_says_what_to_do() -> None:
     with pytest.raises(ConfigError, match="run the lesson first"):
         next(experiments.stream_constructed(None, "en"))

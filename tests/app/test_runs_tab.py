@@ -102,6 +102,18 @@ def test_a_failure_says_why_on_the_page_and_in_its_language() -> None:
     assert "&lt;b&gt;pictures" in looked(picking(run))["differences"]
 
 
+def test_where_folders_lie_is_not_told() -> None:
+    run, other = ended(), ended("plain20")
+    secret = run.train.replace(dataset="/srv/ann/secret/pets/", start_from="/srv/ann/secret/best.safetensors")
+    one = dataclasses.replace(run, train=secret)
+    table = runs_table.table_value([one, other], BARE, ANN, "en")
+    assert json.loads(table)["rows"][0]["cells"][2] == ["pets", "pets", "pets"]
+    compared = runs_table.differences_html([one, other], "en")
+    assert "<td>pets</td><td>Digits</td>" in compared
+    assert "<td>best.safetensors</td><td>–</td>" in compared
+    assert "secret" not in table + compared
+
+
 # ---------------------------------------------------------------- what is different
 
 

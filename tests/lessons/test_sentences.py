@@ -8,7 +8,7 @@ import re
 import pytest
 
 from explorer.lesson_results import LessonCurve, LessonResult, check_guess
-from explorer.lessons.sentences import describe_guess, describe_lesson, describe_lesson_limits
+from explorer.lessons.sentences import data_title, describe_guess, describe_lesson, describe_lesson_limits
 from explorer.papers.loader import published
 from explorer.run_results import Status
 
@@ -135,11 +135,26 @@ def test_limits_are_computed() -> None:
     found = describe_lesson_limits(four(0.3, 0.75, 0.04, 0.05))
     assert found[0].startswith("One seed (7)")
     assert "Each net sees 20.5 k pictures, in the paper 8.2 M, 400 times as many." in found[1]
-    assert "not the paper's CIFAR-10" in found[2]
+    assert found[2].startswith("The pictures are Textures, not the paper's CIFAR-10")
     # Plain-20's test error of 0.32 is the nearest to a half: 1.96 * sqrt(0.32 * 0.68 / 400) = 4.6 points.
     assert "Plain-20's test error is known to ± 4.6 points only" in found[3]
     assert "Plain-56 learns worse, not why" in found[4]
     assert len(found) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "english", "korean"),
+    [
+        ("textures", "Textures", "텍스처 (textures)"),
+        ("/srv/ann/secret/pets", "pets", "pets"),
+        ("/srv/ann/secret/pets/", "pets", "pets"),
+        ("pets.zip", "pets.zip", "pets.zip"),
+    ],
+)
+def test_data_is_called_by_its_title_or_its_own_name(name: str, english: str, korean: str) -> None:
+    assert (data_title(name), data_title(name, "ko")) == (english, korean)
+    limits = describe_lesson_limits(dataclasses.replace(four(0.3, 0.7, 0.1, 0.1), dataset=name))
+    assert "secret" not in "\n".join(limits)
 
 
 def test_limits_that_do_not_apply_are_not_named() -> None:
