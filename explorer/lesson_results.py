@@ -219,15 +219,19 @@ class GuessCheck:
 
     Attributes:
         kind: of which error the order was guessed.
-        guessed: the nets, the smallest error first.
+        guessed: the nets that have finished, the smallest error first.
         measured: the same nets in the order that they came to.
         pairs: every two of them.
+        unfinished: nets of the guess that the lesson has, but that have not finished.
+        foreign: nets of the guess that the lesson does not have.
     """
 
     kind: ErrorKind
     guessed: tuple[str, ...]
     measured: tuple[str, ...]
     pairs: tuple[GuessedPair, ...]
+    unfinished: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
 
     @property
     def right(self) -> int:
@@ -236,22 +240,30 @@ class GuessCheck:
 
 
 def check_guess(result: LessonResult, guessed: tuple[str, ...], kind: ErrorKind = "train") -> GuessCheck:
-    """Compare a guessed order with what was measured; nets that have not finished yet are left out.
+    """Compare a guessed order with what was measured; nets that are not in it or have not finished are left out.
 
     Args:
         result: the lesson.
-        guessed: nets, the one with the smallest error first.
+        guessed: nets, the one with the smallest error first; one that is named twice counts once.
         kind: which error was guessed.
     """
     done = result.order(kind)
-    kept = [net for net in guessed if net in done]
+    named = tuple(dict.fromkeys(guessed))
+    kept = [net for net in named if net in done]
     curves = {curve.net: curve for curve in result.curves}
     pairs = []
     for lower, higher in combinations(kept, 2):
         one, other = curves[lower], curves[higher]
         close = abs(one.final(kind) - other.final(kind)) <= result.margin(one, other, kind)
         pairs.append(GuessedPair(lower, higher, one.final(kind), other.final(kind), close))
-    return GuessCheck(kind, tuple(kept), tuple(net for net in done if net in kept), tuple(pairs))
+    return GuessCheck(
+        kind,
+        tuple(kept),
+        tuple(net for net in done if net in kept),
+        tuple(pairs),
+        unfinished=tuple(net for net in named if net in curves and net not in done),
+        foreign=tuple(net for net in named if net not in curves),
+    )
 
 
 # ---------------------------------------------------------------- the constructed solution

@@ -84,18 +84,23 @@ def differences(runs: Sequence[Run], language: str) -> list[tuple[str, list[str]
     alone = len(runs) == 1
     rows = []
     for name in ("net", "data", "recipe"):
-        values = [_named(run, language)[name] for run in runs]
-        if alone or len(set(values)) > 1:
-            rows.append((text(f"runs.{name}", language), values))
+        chosen = _chosen(runs, name)
+        if alone or len(set(chosen)) > 1:
+            named = [_named(run, language)[name] for run in runs]
+            rows.append((text(f"runs.{name}", language), _told_apart(chosen, named)))
     for name in OPTION_NAMES:
         values = [_value(getattr(run.model, name), language) for run in runs]
         if name in runs[0].model.overrides() if alone else len(set(values)) > 1:
             key = "runs.net_seed" if name == "seed" else f"option.{name}"
             rows.append((text(key, language), values))
     for name in TRAIN_OPTIONS:
-        values = [_value(_named_file(name, getattr(run.train, name)), language) for run in runs]
-        if name not in _SHOWN_APART and (name in runs[0].train.changed() if alone else len(set(values)) > 1):
-            rows.append((text(f"train.{name}", language), values))
+        chosen = [getattr(run.train, name) for run in runs]
+        if name not in _SHOWN_APART and (name in runs[0].train.changed() if alone else len(set(chosen)) > 1):
+            values = [_value(_named_file(name, value), language) for value in chosen]
+            rows.append((text(f"train.{name}", language), _told_apart(chosen, values)))
+    devices = [str(run.train.devices) for run in runs]
+    if len(set(devices)) > 1:
+        rows.append((text("runs.resolved.devices", language), devices))
     for name in ("device", "precision", "memory_format", "compile", "threads"):
         values = [str(run.resolved.get(name, "–")) for run in runs]
         if len(set(values)) > 1:
@@ -109,6 +114,23 @@ _SHOWN_APART = ("dataset", "recipe", "devices")
 def _named(run: Run, language: str) -> dict[str, str]:
     recipe = text(f"recipe.{run.train.recipe}", language)
     return {"net": run.model.entry.title, "data": data_title(run.train.dataset, language), "recipe": recipe}
+
+
+def _chosen(runs: Sequence[Run], name: str) -> list[str]:
+    """What decides whether runs have the same net, data or recipe."""
+    return [{"net": run.model.arch, "data": run.train.dataset, "recipe": run.train.recipe}[name] for run in runs]
+
+
+def _told_apart(chosen: Sequence[Any], words: Sequence[str]) -> list[str]:
+    """The words, with a number where different choices are called alike: two folders may have one name."""
+    called: dict[str, list[Any]] = {}
+    for choice, word in zip(chosen, words, strict=True):
+        if choice not in called.setdefault(word, []):
+            called[word].append(choice)
+    return [
+        word if len(called[word]) == 1 else f"{word} ({called[word].index(choice) + 1})"
+        for choice, word in zip(chosen, words, strict=True)
+    ]
 
 
 def _named_file(name: str, value: Any) -> Any:
@@ -140,10 +162,10 @@ def differences_html(runs: Sequence[Run], language: str) -> str:
 
 
 def _common(runs: Sequence[Run], language: str) -> str:
-    """Net, data and recipe, as far as all runs have them in common, and that nothing else is different."""
+    """Net, data and recipe, as far as all runs have them in common, and that no other setting is different."""
     if len(runs) == 1:
         return ""
-    named = [_named(run, language) for run in runs]
-    same = [named[0][name] for name in ("net", "data", "recipe") if len({one[name] for one in named}) == 1]
+    named = _named(runs[0], language)
+    same = [named[name] for name in ("net", "data", "recipe") if len(set(_chosen(runs, name))) == 1]
     key = "runs.common" if same else "runs.common.rest"
     return f'<p class="hint">{html.escape(text(key, language, same=" · ".join(same)))}</p>'

@@ -96,7 +96,7 @@ def curves_value(run: Run, language: str) -> str:
     """The run's curves as a chart card to which points can be added."""
     data = learning_curves_data(run)
     figure = plot_learning_curves(run, language=language)
-    caption = describe_learning_curves(data, language)
+    caption = describe_learning_curves(run, language)
     key = f"{run.run_id}-{run.total_steps}-{language}"
     figure.update_layout(uirevision=run.run_id)
     return widgets.chart_value(figure, caption, data[[*_SHOWN]], f"run_{run.run_id}", language, key=key)

@@ -10,6 +10,9 @@ from explorer.figures import style
 from explorer.language import text
 from explorer.lesson_results import ConstructedResult, net_title
 
+AS_GOOD = 2
+"""Training pictures by which two nets may differ and still be called as good."""
+
 
 def constructed_data(result: ConstructedResult) -> pd.DataFrame:
     """One row a net: role (`source`, `constructed`, `trained`), net, depth, params, train_error, test_error."""
@@ -92,7 +95,8 @@ def describe_constructed(result: ConstructedResult, language: str = "en") -> str
     ]
     if trained is not None:
         worse = trained.train_error - made.train_error
-        kind = "worse" if worse > 0 else "better" if worse < 0 else "same"
+        pictures = round(abs(worse) * result.train_pictures)
+        kind = "same" if pictures <= AS_GOOD else "worse" if worse > 0 else "better"
         sentences.append(
             text(
                 f"caption.constructed.trained.{kind}",
@@ -101,6 +105,8 @@ def describe_constructed(result: ConstructedResult, language: str = "en") -> str
                 train=units.percent(trained.train_error),
                 test=units.percent(trained.test_error),
                 points=f"{abs(worse) * 100:.1f}",
+                pictures=units.exact(pictures),
+                total=units.exact(result.train_pictures),
             )
         )
     sentences.append(text("caption.constructed.limits", language))

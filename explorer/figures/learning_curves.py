@@ -15,6 +15,7 @@ from explorer.figures import style
 from explorer.figures.end_labels import End, end_labels, escaped, room_px, short
 from explorer.language import text
 from explorer.run_results import Run
+from explorer.train_config import TrainConfig
 
 Axis = Literal["epoch", "step"]
 
@@ -261,7 +262,8 @@ def describe_learning_curves(runs: Run | Sequence[Run] | pd.DataFrame, language:
         return text("caption.curves.none", language)
     lasts = data.groupby("run", sort=False).tail(1)
     if len(lasts) == 1:
-        return _describe_one(data, language)
+        several = [] if isinstance(runs, pd.DataFrame) else _several(runs)
+        return _describe_one(data, next((run for run in several if run.epochs), None), language)
     by_test = lasts.sort_values("test_error", kind="stable")
     listed = ", ".join(
         text("caption.curves.part", language, run=row["run"], error=_written(row["test_error"]), epoch=row["epoch"])
@@ -277,7 +279,8 @@ def describe_learning_curves(runs: Run | Sequence[Run] | pd.DataFrame, language:
     return " ".join(sentences)
 
 
-def _describe_one(data: pd.DataFrame, language: str) -> str:
+def _describe_one(data: pd.DataFrame, run: Run | None, language: str) -> str:
+    """Of one run; how its training pictures were changed is said as far as the run is given."""
     last, best = data.iloc[-1], data.sort_values("test_error", kind="stable").iloc[0]
     values = {"epochs": last["epoch"], "train": _written(last["train_error"]), "test": _written(last["test_error"])}
     sentences = [text("caption.curves.one" if last["epoch"] == 1 else "caption.curves.many", language, **values)]
@@ -288,7 +291,21 @@ def _describe_one(data: pd.DataFrame, language: str) -> str:
     if abs(gap) >= 0.05:
         key = "caption.curves.gap" if gap > 0 else "caption.curves.gap_below"
         sentences.append(text(key, language, gap=f"{abs(gap):.1f}"))
+    if gap <= -0.05 and run is not None:
+        sentences += _harder_to_learn(run.train, language)
     return " ".join(sentences)
+
+
+def _harder_to_learn(train: TrainConfig, language: str) -> list[str]:
+    """In what the training pictures differ from the test pictures."""
+    sentences = []
+    changes = (train.flip, train.crop_padding, train.scale_jitter, train.colour_shift, train.colour_jitter)
+    if any(changes) and train.strategy != "probe":  # a probe learns from features of the pictures as they are
+        sentences.append(text("caption.curves.gap_below.augmented", language))
+    if train.label_noise:
+        share = units.percent(train.label_noise)
+        sentences.append(text("caption.curves.gap_below.noise", language, share=share))
+    return sentences
 
 
 def _written(percentage: float) -> str:

@@ -110,6 +110,8 @@ def _verdict(result: OneBlockResult, last: dict[BlockKind, float], language: str
     slower: BlockKind = "residual" if plain_wins else "plain"
     medians = [statistics.median(errors) for errors in zip(*result.curve(faster).errors, strict=True)]
     reached = next(step for step, error in zip(result.steps, medians, strict=True) if error <= last[slower])
+    if reached == result.steps[-1]:
+        return text("caption.oneblock.close", language)
     values = {"steps": result.steps[-1], "reached": reached}
     return text("caption.oneblock.plain" if plain_wins else "caption.oneblock.residual", language, **values)
 

@@ -68,9 +68,15 @@ def describe_lesson_limits(lesson: LessonResult, language: str = "en") -> list[s
 
 def describe_guess(check: GuessCheck, language: str = "en") -> list[str]:
     """What was right in a guessed order: how many pairs, then each of them."""
+    found = []
+    if check.foreign:
+        nets = ", ".join(net_title(net) for net in check.foreign)
+        found.append(text("degradation.guess.foreign", language, nets=nets))
     if not check.pairs:
-        return [text("degradation.guess.nothing", language)]
-    found = [text("degradation.guess.tally", language, right=check.right, total=len(check.pairs))]
+        # Of fewer than two nets of the lesson there is nothing to wait for.
+        waits = len(check.guessed) + len(check.unfinished) > 1
+        return [*found, text("degradation.guess.nothing", language)] if waits or not found else found
+    found.append(text("degradation.guess.tally", language, right=check.right, total=len(check.pairs)))
     for pair in check.pairs:
         values = {
             "lower": net_title(pair.lower),

@@ -130,6 +130,26 @@ def test_only_what_differs_is_listed() -> None:
     assert "Digits · Fast" in runs_table.differences_html([one, two], "en")
 
 
+def test_folders_of_one_name_are_not_called_the_same() -> None:
+    one, two, three = ended(), ended(), ended()
+    one, two, three = (
+        dataclasses.replace(run, train=run.train.replace(dataset=place, start_from=f"{place}/best.safetensors"))
+        for run, place in ((one, "/a/pets"), (two, "/b/pets"), (three, "/a/pets"))
+    )
+    listed = dict(runs_table.differences([one, two, three], "en"))
+    assert listed["data"] == ["pets (1)", "pets (2)", "pets (1)"]
+    assert listed["Start from"] == ["best.safetensors (1)", "best.safetensors (2)", "best.safetensors (1)"]
+    for pair, same in (([one, two], ""), ([one, three], "pets · ")):
+        said = f"The same for all: ResNet-20 (CIFAR) · {same}Fast: a few epochs, and every setting that is not listed."
+        assert said in runs_table.differences_html(pair, "en")
+
+
+def test_how_many_devices_is_a_difference() -> None:
+    one, two = ended(), ended()
+    two = dataclasses.replace(two, train=two.train.replace(devices=2))
+    assert dict(runs_table.differences([one, two], "en")) == {"Devices": ["1", "2"]}
+
+
 def test_the_two_seeds_are_told_apart() -> None:
     one, two = ended(), ended()
     two = dataclasses.replace(two, model=ModelConfig("resnet20", num_classes=10, seed=7))

@@ -198,6 +198,27 @@ def test_the_sentence_turned_round() -> None:
     assert "lowest" not in said  # the last epoch is the best
 
 
+@pytest.mark.parametrize(
+    ("train", "augmented", "noise"),
+    [
+        ({"flip": False, "crop_padding": 0}, False, False),
+        ({"flip": True, "crop_padding": 0}, True, False),
+        ({"flip": False, "crop_padding": 4}, True, False),
+        ({"flip": False, "crop_padding": 0, "colour_jitter": 0.4}, True, False),
+        ({"flip": False, "crop_padding": 0, "label_noise": 0.25}, False, True),
+    ],
+)
+def test_why_training_is_harder_is_said_only_where_it_is_so(
+    train: dict[str, object], augmented: bool, noise: bool
+) -> None:
+    run = made_run("one", "resnet20", [(test, train) for train, test in LEARNS], **train)
+    said = describe_learning_curves(run)
+    assert ("cropped, mirrored or recoloured at random" in said) == augmented
+    assert ("25.0 % of the training labels are wrong on purpose" in said) == noise
+    assert "mirrored" not in describe_learning_curves(learning_curves_data(run)), "the figures alone do not say it"
+    assert "mirrored" not in describe_learning_curves(made_run("one", "resnet20", LEARNS, **train)), "it is not harder"
+
+
 def test_the_sentence_of_one_epoch_and_of_none() -> None:
     assert describe_learning_curves(made_run("one", "resnet20", LEARNS[:1])).startswith("After one epoch the training")
     assert describe_learning_curves(made_run("one", "resnet20", [])).startswith("No epoch has been finished")

@@ -205,14 +205,30 @@ def test_the_blocks_caption_turned_round() -> None:
     assert "which is how it gets there" not in describe_one_block(turned), "its scale is what it was at the start"
 
 
+def test_a_lead_of_less_than_a_point_decides_nothing() -> None:
+    """At the last point residual is ahead, but nowhere before was it where the plain layers are now."""
+    _, _, zero = ONE_BLOCK.curves
+    plain = BlockCurve("plain", (1.0,) * 3, ((0.9, 0.5, 0.3),) * 3, 1.0)
+    residual = BlockCurve("residual", (1.0,) * 3, ((0.8, 0.4, 0.2),) * 3, 1.0)
+    for one, other in ((plain, residual), (residual, plain)):
+        curves = (dataclasses.replace(one, kind="plain"), dataclasses.replace(other, kind="residual"), zero)
+        for count in (1, 3):
+            shorter = tuple(
+                dataclasses.replace(curve, errors=tuple(errors[:count] for errors in curve.errors)) for curve in curves
+            )
+            words = describe_one_block(dataclasses.replace(ONE_BLOCK, steps=(5, 10, 15)[:count], curves=shorter))
+            assert "They are less than one drawn point apart" in words
+            assert "pushing F to 0 is easier than" not in words
+
+
 def test_the_constructed_nets_caption() -> None:
     assert describe_constructed(CONSTRUCTED).replace("\u202f", " ") == (
         "Plain-20 became Plain-56 by adding 18 blocks, 36 layers, that change nothing: 853 018 parameters instead of "
         "269 722. On 900 pictures the logits of both are the same to the last bit. Tested as they are, not augmented, "
         "Plain-20 gets 25.0 % of the training pictures wrong and Plain-56 as made 25.0 %; of the test pictures 30.0 % "
         "and 30.0 %. So a Plain-56 that is as good as this Plain-20 exists. Plain-56 trained from random weights gets "
-        "75.0 % of the training pictures wrong (80.0 % of the test pictures), 50.0 points more: training did not find "
-        "what is there to be found. "
+        "75.0 % of the training pictures wrong (80.0 % of the test pictures), 50.0 points more, 250 pictures of 500: "
+        "training did not find what is there to be found. "
         "This shows that the weights exist, not how training would find them, nor that they are the best ones."
     )
 
@@ -220,11 +236,14 @@ def test_the_constructed_nets_caption() -> None:
 @pytest.mark.parametrize(
     ("train", "words"),
     [
-        (0.1, "15.0 points less: here training found something better"),
-        (0.25, "as many of the training pictures wrong, 25.0 %"),
+        (0.1, "15.0 points less, 75 pictures of 500: here training found something better"),
+        (0.25, "0 of 500 pictures apart: here training found something as good"),
+        (0.254, "2 of 500 pictures apart: here training found something as good"),
+        (0.246, "2 of 500 pictures apart: here training found something as good"),
+        (0.256, "0.6 points more, 3 pictures of 500: training did not find"),
     ],
 )
-def test_a_trained_net_that_is_not_worse(train: float, words: str) -> None:
+def test_a_trained_net_beside_the_construction(train: float, words: str) -> None:
     result = dataclasses.replace(CONSTRUCTED, trained=NetErrors("plain56", 56, 853_018, train, 0.2))
     assert words in describe_constructed(result)
     near = dataclasses.replace(CONSTRUCTED, largest_difference=2e-6, same_answers=0.999, trained=None)

@@ -187,6 +187,21 @@ def test_a_guess_of_nets_that_have_not_finished() -> None:
     assert describe_guess(check) == ["Two nets have to finish before a guess can be checked."]
 
 
+def test_a_guess_of_nets_that_the_lesson_does_not_have() -> None:
+    result = lesson(curve("plain20", 0.3), curve("plain56", 0.5), curve("resnet20", 0.1, status="running"))
+    check = check_guess(result, ("resnet56", "plain20", "resnet20", "plain56", "plain20"))
+    assert (check.guessed, check.unfinished, check.foreign) == (("plain20", "plain56"), ("resnet20",), ("resnet56",))
+    assert describe_guess(check) == [
+        "Not in this lesson, and left out: ResNet-56.",
+        "1 of 1 pairs came as you guessed.",
+        "Right: Plain-20 (30.0 %) is below Plain-56 (50.0 %).",
+    ]
+    apart = check_guess(result, ("resnet32", "resnet44"))
+    assert describe_guess(apart) == ["Not in this lesson, and left out: ResNet-32, ResNet-44."]
+    waiting = check_guess(result, ("resnet56", "resnet20", "plain20"))
+    assert describe_guess(waiting)[1:] == ["Two nets have to finish before a guess can be checked."]
+
+
 def test_a_guess_of_test_errors() -> None:
     result = lesson(curve("plain20", 0.3, 0.6), curve("plain56", 0.5, 0.4))
     assert check_guess(result, ("plain20", "plain56")).right == 1
