@@ -94,8 +94,9 @@ class WeightsCard:
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
         """What `as_dict` gave, also after a way through JSON."""
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-        return cls(**{**values, "model": ModelConfig(**fields["model"])})
+        values: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in fields.items()}
+        values["model"] = ModelConfig(**fields["model"])
+        return cls(**values)
 
 
 def shipped_cards() -> tuple[WeightsCard, ...]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from explorer.training.callbacks import Callback
     from explorer.training.loop import Training
+    from explorer.training.probing import ProbeTraining
     from explorer.training.splits import DataSet
 
 # Nothing above imports torch: while a run waits for its turn, its process is to be small.
@@ -180,7 +181,7 @@ def _fit(
     dataset: DataSet | None,
     should_stop: Callable[[], bool] | None = None,
     on_progress: Callable[[float, str], None] | None = None,
-) -> Training:
+) -> Training | ProbeTraining:
     from explorer.training.loop import fit
 
     return fit(
@@ -212,7 +213,7 @@ def _start_file(store: RunStore, run: Run) -> Path | None:
     return weights_file(run.train.start_from, store)
 
 
-def _begin(store: RunStore, run: Run, training: Training) -> None:
+def _begin(store: RunStore, run: Run, training: Training | ProbeTraining) -> None:
     store.begin(
         run.run_id,
         total_steps=training.total_steps,

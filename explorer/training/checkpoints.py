@@ -22,7 +22,10 @@ from torch import Tensor, nn
 
 from explorer.config import ModelConfig
 from explorer.errors import CheckpointError
+from explorer.run_results import EpochMetrics
+from explorer.train_config import TrainConfig
 from explorer.training.schedules import ScheduleState
+from explorer.training.splits import DataSet
 
 LAST, BEST = "last.safetensors", "best.safetensors"
 _HEADER = "explorer"
@@ -98,6 +101,30 @@ def weights_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(_MODEL): value for name, value in tensors.items() if name.startswith(_MODEL)}
 
 
+def run_header(
+    model: ModelConfig, train: TrainConfig, resolved: Mapping[str, str | int], dataset: DataSet
+) -> dict[str, Any]:
+    """What is the same for all checkpoints of a training."""
+    fields = train.as_dict()
+    return {
+        "format": 1,
+        "model": config_fields(model),
+        "train": {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()},
+        # Not the threads: a run may go on with another number of them, if not to the same last bit.
+        "resolved": {name: value for name, value in resolved.items() if name != "threads"},
+        "dataset": dataset.summary.name,
+        "classes": list(dataset.summary.classes),
+        "mean": list(dataset.mean),
+        "std": list(dataset.std),
+    }
+
+
+def without_times(metrics: EpochMetrics) -> dict[str, Any]:
+    """An epoch as a checkpoint remembers it: times differ between runs that are otherwise the same, byte for byte."""
+    fields = dataclasses.asdict(metrics)
+    return {name: value for name, value in fields.items() if name not in ("seconds", "images_per_second", "progress")}
+
+
 def config_fields(config: ModelConfig) -> dict[str, Any]:
     """A net's configuration for JSON: its name and the options that differ from what the named net comes with."""
     return {"arch": config.arch, **config.overrides()}
@@ -125,14 +152,18 @@ class TrainingState:
 
 
 def save_last(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: TrainingState, header: Mapping[str, Any]
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer | None,
+    state: TrainingState,
+    header: Mapping[str, Any],
 ) -> None:
     """Write everything that training needs to go on.
 
     Args:
         path: the file.
         model: the net, not wrapped.
-        optimizer: SGD over `model.parameters()`.
+        optimizer: SGD over `model.parameters()`; None where none was needed.
         state: where training is.
         header: what is the same for all checkpoints of the run.
 
@@ -140,8 +171,9 @@ def save_last(
         CheckpointError: the disk is full, or the folder cannot be written to.
     """
     tensors = {_MODEL + name: value for name, value in model.state_dict().items()}
+    remembered = {} if optimizer is None else optimizer.state
     for name, parameter in model.named_parameters():
-        momentum = optimizer.state[parameter].get("momentum_buffer") if parameter in optimizer.state else None
+        momentum = remembered[parameter].get("momentum_buffer") if parameter in remembered else None
         if momentum is not None:
             tensors[_MOMENTUM + name] = momentum
     write_tensors(path, tensors, {**header, "state": dataclasses.asdict(state)})

@@ -15,17 +15,20 @@ from torch import Tensor
 from explorer.errors import ExplorerError
 from explorer.pictures import Pixels
 from explorer.training.builtin_data import Arrays
-from explorer.training.decoded import keep_decoded, load_decoded
 from explorer.training.draws import Positions, drawn, orders
 from explorer.training.folders import Files, Listing, readable
 from explorer.training.reading import Report, read_all
 from explorer.training.sizing import sized, with_channels
 from explorer.training.splits import FileSplit, MemorySplit, ResizedSplit, Split
+from explorer.training.tensor_cache import TensorCache
 
 _SAMPLED_PIXELS = 64_000_000
 
 _FORMAT = 1
 """Changes when the same files would be decoded to other pixels."""
+
+PICTURES = TensorCache("pictures", most_sets=4, most_bytes=2 << 30)
+"""Decoded pictures, so that the second run on a folder starts at once."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +97,10 @@ def splits_of_files(listing: Listing, wanted: Wanted, report: Report) -> tuple[S
     total = sum(len(draw.chosen) for draw in draws.values())
     fits = wanted.fits(total)
     key = _key(listing, parts, wanted, fits)
-    kept = load_decoded(key)
+    kept = PICTURES.load(key)
     if kept is None:
         tensors, broken = _read(listing, draws, wanted if fits else None, report)
-        keep_decoded(key, tensors, {"broken": json.dumps(broken)})
+        PICTURES.keep(key, tensors, {"broken": json.dumps(broken)})
     else:
         tensors, broken = kept[0], json.loads(kept[1]["broken"])
         report(1.0, "reading pictures")

@@ -26,14 +26,16 @@ from explorer.training.checkpoints import (
     BEST,
     LAST,
     TrainingState,
-    config_fields,
     load_last,
     read_header,
+    run_header,
     save_last,
+    without_times,
     write_tensors,
 )
 from explorer.training.evaluation import Counts, count_errors
 from explorer.training.preparing import check_fit, fabric_for, load_for, plan
+from explorer.training.probing import ProbeTraining
 from explorer.training.progress import Pace
 from explorer.training.randomness import OwnRandomNumbers
 from explorer.training.schedules import Schedule
@@ -59,7 +61,7 @@ def fit(
     dataset: DataSet | None = None,
     start_file: Path | None = None,
     on_progress: Callable[[float, str], None] | None = None,
-) -> Training:
+) -> Training | ProbeTraining:
     """Train a net. Iterating over the result trains; it yields `StepMetrics` and `EpochMetrics`.
 
     The same configurations give the same curve on the same machine, bit for bit on a CPU, whether the training was
@@ -89,7 +91,8 @@ def fit(
     >>> [metrics.epoch for metrics in training if isinstance(metrics, EpochMetrics)]
     [1]
     """
-    return Training(
+    kind: type[Training] | type[ProbeTraining] = ProbeTraining if train_config.strategy == "probe" else Training
+    return kind(
         model_config,
         train_config,
         callbacks,
@@ -214,20 +217,7 @@ class Training:
         self._pace = Pace(self.step, self.total_steps)
 
     def _header(self) -> dict[str, Any]:
-        """What is the same for all checkpoints of this training."""
-        summary, data = self.dataset.summary, self.dataset
-        train = self.config.as_dict()
-        return {
-            "format": 1,
-            "model": config_fields(self.model_config),
-            "train": {name: list(value) if isinstance(value, tuple) else value for name, value in train.items()},
-            # Not the threads: a run may go on with another number of them, if not to the same last bit.
-            "resolved": {name: value for name, value in self.resolved.items() if name != "threads"},
-            "dataset": summary.name,
-            "classes": list(summary.classes),
-            "mean": list(data.mean),
-            "std": list(data.std),
-        }
+        return run_header(self.model_config, self.config, self.resolved, self.dataset)
 
     # ------------------------------------------------------------ training
 
@@ -415,7 +405,7 @@ class Training:
     def _save(self, folder: Path, improved: bool) -> None:
         header = self._header()
         # Times are left out: they differ between runs that are otherwise the same, byte for byte.
-        history = [_without_times(metrics) for metrics in self.history]
+        history = [without_times(metrics) for metrics in self.history]
         if improved:
             write_tensors(folder / BEST, self.model.state_dict(), {**header, "metrics": history[-1]})
         state = TrainingState(self.epoch, self.step, self.best_epoch, self.best_error, self.schedule.state, history)
@@ -455,8 +445,3 @@ def _part(start: int, end: int, rank: int, world_size: int) -> slice:
     """This process's part of a batch."""
     size = (end - start) // world_size
     return slice(start + rank * size, start + (rank + 1) * size)
-
-
-def _without_times(metrics: EpochMetrics) -> dict[str, Any]:
-    fields = dataclasses.asdict(metrics)
-    return {name: value for name, value in fields.items() if name not in ("seconds", "images_per_second", "progress")}

@@ -16,9 +16,9 @@ from PIL import Image
 
 from explorer.errors import ExplorerError
 from explorer.pictures import PictureError, read_picture, square
-from explorer.training import decoded, reading
+from explorer.training import reading
 from explorer.training.data import dataset_info, is_available, load_dataset
-from explorer.training.decoded import cache_folder
+from explorer.training.loading import PICTURES
 from explorer.training.reading import read_sized
 from explorer.training.splits import FileSplit, MemorySplit
 
@@ -54,7 +54,7 @@ def test_an_entry_is_known_before_anything_is_decoded(folder: Path) -> None:
     info = dataset_info(folder)
     assert (info.kind, info.num_classes, info.channels, info.image_size) == ("folder", 2, 3, 20)
     assert (info.train_pictures, info.test_pictures, info.download_bytes) == (12, 12, 0)
-    assert not cache_folder().exists()
+    assert not PICTURES.folder.exists()
 
 
 @pytest.mark.parametrize("part", ["val", "valid", "Validation", "TEST"])
@@ -361,7 +361,7 @@ def test_what_changes_the_pictures_is_decoded_anew(folder: Path, reads: list[Pat
 @pytest.mark.parametrize("damage", ["cut", "flipped", "garbage", "empty"])
 def test_a_damaged_cache_is_made_anew(folder: Path, reads: list[Path], damage: str) -> None:
     first = load_dataset(folder)
-    [file] = cache_folder().iterdir()
+    [file] = PICTURES.folder.iterdir()
     content = bytearray(file.read_bytes())
     content[-100] ^= 0xFF
     damaged = {"cut": content[:-50], "flipped": content, "garbage": b"\xff" * 64, "empty": b""}[damage]
@@ -376,16 +376,16 @@ def test_a_damaged_cache_is_made_anew(folder: Path, reads: list[Path], damage: s
 def test_the_newest_sets_are_kept(folder: Path) -> None:
     for side in range(10, 16):
         load_dataset(folder, image_size=side)
-        newest = max(cache_folder().iterdir(), key=lambda file: file.stat().st_mtime_ns)
+        newest = max(PICTURES.folder.iterdir(), key=lambda file: file.stat().st_mtime_ns)
         os.utime(newest, (side, side))
-    kept = sorted(file.stat().st_mtime for file in cache_folder().iterdir())
+    kept = sorted(file.stat().st_mtime for file in PICTURES.folder.iterdir())
     assert kept == [12, 13, 14, 15]
 
 
 def test_what_is_too_large_to_keep_is_not_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoded, "KEPT_BYTES", 1000)
+    monkeypatch.setattr(PICTURES, "most_bytes", 1000)
     load_dataset(folder)
-    assert not cache_folder().exists()
+    assert not PICTURES.folder.exists()
 
 
 def test_without_a_place_for_the_cache_the_pictures_are_read_all_the_same(
@@ -410,4 +410,4 @@ def test_progress_rises_and_what_it_raises_ends_the_reading(folder: Path, home: 
 
     with pytest.raises(KeyboardInterrupt):
         load_dataset(folder, image_size=12, on_progress=stop)
-    assert len(list(cache_folder().iterdir())) == 1
+    assert len(list(PICTURES.folder.iterdir())) == 1
