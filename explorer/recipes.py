@@ -93,6 +93,23 @@ RECIPES: dict[str, Recipe] = {
             ("fast",),
         ),
         Recipe(
+            "fine-tune",
+            "a smaller learning rate for a net that has learned before, after Girshick et al. 2014, arXiv 1311.2524, "
+            "section 2.3 (a tenth); one-cycle after Smith & Topin 2017, arXiv 1708.07120",
+            {
+                **_COMMON,
+                "epochs": 15,
+                "batch_size": 32,
+                "lr": 0.01,
+                "nesterov": True,
+                "schedule": "one-cycle",
+                "warmup_share": 0.25,
+                "crop_padding": 4,
+                "precision": "auto",
+            },
+            ("fine-tune",),
+        ),
+        Recipe(
             "resnet-cifar",
             f"{RESNET_PAPER}, section 4.2",
             {

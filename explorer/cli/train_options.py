@@ -43,6 +43,9 @@ _HELP = {
     "memory_format": "Order of a tensor's values in memory.",
     "compile": "Compile the net first.",
     "start_from": "A run or a file of weights to start from.",
+    "strategy": "What of the net is trained.",
+    "trained_stages": "Stages before the head that `last` trains.",
+    "layer_decay": "Learning rate of a stage over that of the one after it, for `layerwise`.",
     "device": "auto, cpu, cuda, cuda:1 or mps.",
     "devices": "How many devices.",
 }
