@@ -22,7 +22,7 @@ from explorer.app.compare import build_compare_tab
 from explorer.app.degradation import build_degradation_tab
 from explorer.app.events import QUICK
 from explorer.app.field import build_field_tab
-from explorer.app.problems import reported, sentence
+from explorer.app.problems import PartlyDoneError, reported, sentence
 from explorer.app.runs import build_runs_tab
 from explorer.app.sources import build_sources_tab
 from explorer.app.tab import Binding, Tab
@@ -72,6 +72,9 @@ class Page:
                 after = binding.change(before, *values)
                 # Another net, or one without shortcuts, may not have the layer and unit that were chosen before.
                 answer = self._answer(after) if after.model == before.model else self._fitting_answer(after)
+            except PartlyDoneError as error:
+                answer = self._answer(before)
+                answer[place - len(self.problems)] = widgets.problem(sentence(error, self.language))
             except ExplorerError as error:
                 return self._complaint(place, sentence(error, self.language))
             sidebar = picker.updates(before.model)

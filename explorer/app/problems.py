@@ -19,8 +19,22 @@ _R = TypeVar("_R")
 _log = logging.getLogger("explorer.app")
 
 
+class PartlyDoneError(ExplorerError):
+    """Of several things that were asked for, some were refused; the others were done.
+
+    Args:
+        refused: what was refused, by name, and why.
+    """
+
+    def __init__(self, refused: Mapping[str, ExplorerError]) -> None:
+        super().__init__(" ".join(f"{name}: {error}" for name, error in refused.items()))
+        self.refused = refused
+
+
 def sentence(error: ExplorerError, language: str) -> str:
     """What is wrong, in the page's language; the English sentence is the error's own."""
+    if isinstance(error, PartlyDoneError):
+        return " ".join(f"{name}: {sentence(why, language)}" for name, why in error.refused.items())
     return said(str(error), error.key, error.values, language)
 
 

@@ -17,10 +17,10 @@ import gradio as gr
 from explorer.app import runs_table, training_live, training_store, widgets
 from explorer.app.address import MOST_RUNS, PageState, from_query, to_query
 from explorer.app.events import LOOKING, QUICK
-from explorer.app.problems import reported
+from explorer.app.problems import PartlyDoneError, reported
 from explorer.app.tab import Binding, Tab
 from explorer.app.train import PRESETS
-from explorer.errors import ConfigError
+from explorer.errors import ConfigError, ExplorerError
 from explorer.figures.learning_curves import describe_learning_curves, learning_curves_data, plot_learning_curves
 from explorer.jobs import queue
 from explorer.language import text
@@ -139,10 +139,20 @@ def stop(state: PageState) -> PageState:
 
 
 def resume(state: PageState) -> PageState:
-    """Go on with what is picked and can be gone on with."""
+    """Go on with what is picked and can be gone on with.
+
+    Raises:
+        PartlyDoneError: some were refused; the others go on.
+    """
+    refused: dict[str, ExplorerError] = {}
     for run in _of(state):
         if run.status in _RESUMABLE:
-            queue.resume(training_store.store(), run.run_id)
+            try:
+                queue.resume(training_store.store(), run.run_id)
+            except ExplorerError as error:
+                refused[run.name] = error
+    if refused:
+        raise PartlyDoneError(refused)
     return state
 
 

@@ -19,7 +19,7 @@ class Binding:
         trigger: what to listen to, such as `button.click`.
         inputs: the components whose values `change` takes after the state.
         change: from (state, values ...) to the new state; an ExplorerError is said in `problem`, and what is shown
-            stays.
+            stays; after a PartlyDoneError it is shown anew.
         problem: where to say it, next to what caused it.
         js: a JavaScript function from the inputs' values to others, run in the browser before.
     """

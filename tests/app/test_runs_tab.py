@@ -13,7 +13,9 @@ import pytest
 from made_runs import ANN, BEN, begun, ended, learn, queued
 
 from explorer.app import runs, runs_table, training_store
-from explorer.app.address import PageState
+from explorer.app.address import PageState, to_query
+from explorer.app.page import Page
+from explorer.app.problems import PartlyDoneError, sentence
 from explorer.config import ModelConfig
 from explorer.errors import CheckpointError, ConfigError, TrainingError
 from explorer.jobs import queue
@@ -235,6 +237,45 @@ def test_stop_and_resume_take_what_they_can(monkeypatch: pytest.MonkeyPatch) -> 
     assert resumed == [waiting.run_id]
     with pytest.raises(ConfigError, match="tick one"):
         runs.stop(BARE)
+
+
+def refuse_the_deep(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let resuming refuse Plain-56; the runs that are resumed."""
+    resumed: list[str] = []
+
+    def resume(store: Any, run_id: str) -> None:
+        if store.get(run_id).model.arch == "plain56":
+            raise TrainingError("It needs 8 GB.", key="out_of_memory", size="8 GB", device="cpu")
+        resumed.append(run_id)
+
+    monkeypatch.setattr(queue, "resume", resume)
+    return resumed
+
+
+def test_a_run_that_is_refused_keeps_no_other_from_going_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    resumed = refuse_the_deep(monkeypatch)
+    deep, shallow = ended("plain56", status="stopped"), ended("plain20", status="stopped")
+    with pytest.raises(PartlyDoneError) as caught:
+        runs.resume(picking(deep, shallow))
+    assert resumed == [shallow.run_id]
+    assert sentence(caught.value, "en") == str(caught.value) == f"{deep.name}: It needs 8 GB."
+    assert re.match(f"{deep.name}: .*메모리", sentence(caught.value, "ko"))
+
+
+def test_the_page_looks_again_and_says_which_run_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_the_deep(monkeypatch)
+    deep, shallow = ended("plain56", status="stopped"), ended("plain20", status="stopped")
+    state = picking(deep, shallow)
+    with gr.Blocks():
+        tab = runs.build_runs_tab(state, "en")
+    places = tuple(dict.fromkeys(binding.problem for binding in tab.bindings))
+    page = Page("en", (tab,), (gr.HTML("", render=False), *places))
+    binding = next(binding for binding in tab.bindings if binding.change is runs.resume)
+    answer = page.change(binding)(to_query(state))
+    said = answer[-len(page.problems) :][page.problems.index(binding.problem)]
+    assert f"{deep.name}: It needs 8 GB." in said
+    pulse = answer[-len(page.problems) - 1]
+    assert json.loads(pulse)["every"] > 0, "a page that rests has to look again"
 
 
 def test_nothing_is_deleted_unless_one_is_sure() -> None:
