@@ -21,7 +21,8 @@ FOLDED = (
     *("schedule", "milestones", "factor", "patience", "most_drops", "warmup_share", "warmup_lr", "warmup_error"),
     *("momentum", "nesterov", "weight_decay", "label_smoothing"),
     *("flip", "crop_padding", "scale_jitter", "colour_shift", "colour_jitter"),
-    *("label_noise", "test_subset", "validation_share", "start_from"),
+    *("label_noise", "test_subset", "validation_share"),
+    *("start_from", "strategy", "trained_stages", "layer_decay"),
     *("precision", "memory_format", "compile", "device"),
 )
 FIGURES = (*MAIN, *FOLDED)
@@ -50,6 +51,8 @@ _TYPICAL: dict[str, tuple[str, ...]] = {
     "colour_jitter": ("0", "0.2", "0.4"),
     "label_noise": ("0", "0.1", "0.4"),
     "validation_share": ("0", "0.1"),
+    "trained_stages": ("1", "2", "3"),
+    "layer_decay": ("0.3", "0.5", "0.8"),
     "device": ("auto", "cpu", "cuda", "mps"),
 }
 """To pick from; any other value can be typed."""
@@ -66,6 +69,9 @@ _ONLY_WITH: dict[str, tuple[str, ...]] = {
     "warmup_error": ("constant", "steps", "plateau"),
 }
 """The schedules for which a figure means something."""
+
+_ONLY_FOR = {"trained_stages": "last", "layer_decay": "layerwise"}
+"""The strategy for which a figure means something."""
 
 
 def recipe_choices(language: str) -> list[tuple[str, str]]:
@@ -99,7 +105,8 @@ def _displayed(name: str, train: TrainConfig) -> Any:
 
 
 def _applies(name: str, train: TrainConfig) -> bool:
-    return train.schedule in _ONLY_WITH.get(name, (train.schedule,))
+    of_strategy = _ONLY_FOR.get(name, train.strategy) == train.strategy
+    return of_strategy and train.schedule in _ONLY_WITH.get(name, (train.schedule,))
 
 
 def updates(train: TrainConfig, runs: tuple[str, ...] = ()) -> list[dict[str, Any]]:
