@@ -100,6 +100,8 @@ if TYPE_CHECKING:
     from explorer.tables import fold as fold
     from explorer.tables import layer_frame as layer_frame
     from explorer.train_config import TrainConfig as TrainConfig
+    from explorer.training.backbones import Backbone as Backbone
+    from explorer.training.backbones import load_backbone as load_backbone
     from explorer.training.callbacks import Callback as Callback
     from explorer.training.contact_sheet import contact_sheet as contact_sheet
     from explorer.training.data import dataset_info as dataset_info
@@ -107,6 +109,8 @@ if TYPE_CHECKING:
     from explorer.training.datasets import list_datasets as list_datasets
     from explorer.training.downloads import fetch_dataset as fetch_dataset
     from explorer.training.fitting import adapt_to_data as adapt_to_data
+    from explorer.training.imagenet import fetch_imagenet as fetch_imagenet
+    from explorer.training.imagenet import imagenet_weights as imagenet_weights
     from explorer.training.loop import fit as fit
     from explorer.training.runs import RunStore as RunStore
     from explorer.training.trained import evaluate as evaluate
@@ -115,6 +119,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Backbone": "explorer.training.backbones",
     "Callback": "explorer.training.callbacks",
     "CheckpointError": "explorer.errors",
     "ConfigError": "explorer.errors",
@@ -165,11 +170,13 @@ _HOMES = {
     "effective_receptive_field_steps": "explorer.analysis.effective_field",
     "evaluate": "explorer.training.trained",
     "fetch_dataset": "explorer.training.downloads",
+    "fetch_imagenet": "explorer.training.imagenet",
     "field_growth_data": "explorer.figures.field_growth",
     "fit": "explorer.training.loop",
     "fixed_lesson": "explorer.lessons.degradation",
     "fold": "explorer.tables",
     "follow": "explorer.progress",
+    "imagenet_weights": "explorer.training.imagenet",
     "layer_costs_data": "explorer.figures.layer_costs",
     "layer_frame": "explorer.tables",
     "layer_table": "explorer.analysis.layer_table",
@@ -178,6 +185,7 @@ _HOMES = {
     "list_datasets": "explorer.training.datasets",
     "list_lessons": "explorer.lessons.degradation",
     "list_models": "explorer.catalog",
+    "load_backbone": "explorer.training.backbones",
     "load_dataset": "explorer.training.data",
     "load_trained": "explorer.training.trained",
     "one_block": "explorer.lessons.one_block",

@@ -1,8 +1,9 @@
-"""`explorer weights`: the trained nets that come with explorer."""
+"""`explorer weights`: the trained nets that come with explorer, and torchvision's."""
 
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -10,12 +11,14 @@ import typer
 from explorer import units, writers
 from explorer.cards import WeightsCard, shipped_card, shipped_cards, shipped_file
 from explorer.cli import output
+from explorer.cli.data import _progress as progress
 from explorer.cli.options import Format
 from explorer.errors import CheckpointError
 
-app = typer.Typer(help="List, show and verify the weights that come with explorer.")
+app = typer.Typer(help="Weights that come with explorer, and torchvision's.")
 
 _NET = typer.Argument(metavar="NET", help="A net of `explorer weights list`.")
+_IMAGENET_NET = typer.Argument(metavar="NET", help="A net of `explorer weights where`.")
 
 
 @app.callback(invoke_without_command=True)
@@ -72,6 +75,43 @@ def verify(
             output.write(f"{card.name}: as its card says ({units.size(card.bytes)}, SHA-256 {card.sha256[:12]}…)")
     if wrong:
         raise CheckpointError(f"Of {len(cards)} files, {len(wrong)} are not whole: {', '.join(wrong)}.")
+
+
+@app.command()
+def where(format: Format = "table") -> None:
+    """Say which ImageNet file belongs where.
+
+    The files are torchvision's. On a machine without a network, put one into the folder by hand: its name and its
+    content have to be those of the file.
+    """
+    writers.checked_format(format)
+    from explorer.training.imagenet import imagenet_weights
+
+    files = imagenet_weights()
+    fields = [{**dataclasses.asdict(file), "folder": str(file.folder)} for file in files]
+    if format == "json":
+        output.write(writers.json_lines(fields))
+    elif format == "csv":
+        output.write(writers.csv_table(list(fields[0]), [list(row.values()) for row in fields]))
+    else:
+        cells = [[file.net, file.file, units.size(file.size_bytes), "here" if file.there else "-"] for file in files]
+        write = writers.markdown_table if format == "markdown" else writers.text_table
+        output.write(write(["Net", "File", "Size", "There"], cells, {2}))
+        source = files[0].url.rpartition("/")[0]
+        output.write(f"\nFolder: {files[0].folder}\nFrom: {source}, by explorer weights fetch NET, or by hand")
+
+
+@app.command()
+def fetch(net: Annotated[str, _IMAGENET_NET]) -> None:
+    """Fetch torchvision's ImageNet weights of a net."""
+    from explorer.training.imagenet import fetch_imagenet, imagenet_of
+
+    weights = imagenet_of(net)
+    said = f"{weights.file}: about {units.size(weights.size_bytes)} from {weights.url} to {weights.folder}"
+    print(said, file=sys.stderr, flush=True)
+    with progress() as report:
+        path = fetch_imagenet(net, report)
+    output.write(str(path))
 
 
 def _row(card: WeightsCard) -> dict[str, str]:
