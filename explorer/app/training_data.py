@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import html
+import os
 import shutil
 import threading
+import time
+import uuid
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 
 from explorer import paths, units
+from explorer.app.training_store import store
 from explorer.errors import ConfigError
 from explorer.language import strings, text
 from explorer.training.data import is_available
 from explorer.training.datasets import DATASETS, DatasetInfo
+
+UPLOADS_BYTES = 2 * 10**9
+"""What all zips that visitors have brought may take together; a few large ones, or hundreds of small ones."""
 
 _MOST_KEPT = 32
 
@@ -55,7 +63,7 @@ def _uploaded(name: str) -> bool:
 
 
 def keep_upload(file: str) -> str:
-    """Keep a zip that was brought, under its content's name, and give its path; what is there already stays.
+    """Keep a zip that was brought, under its content's name, and give its path; the oldest ones make room.
 
     Raises:
         ConfigError: nothing was brought.
@@ -65,11 +73,32 @@ def keep_upload(file: str) -> str:
     with Path(file).open("rb") as stream:
         key = hashlib.file_digest(stream, "sha256").hexdigest()[:12]
     kept = paths.made(_uploads()) / f"{Path(file).stem[:40]}-{key}.zip"
-    if not kept.exists():
-        partial = kept.with_suffix(".partial")
-        shutil.copyfile(file, partial)
-        partial.replace(kept)
+    if kept.exists():
+        # Brought again is as new as new; the time of its content stays, by which it is known (`state_of`).
+        os.utime(kept, ns=(time.time_ns(), kept.stat().st_mtime_ns))
+    else:
+        partial = kept.with_name(f"{uuid.uuid4().hex}.partial")  # others may bring the same at the same time
+        try:
+            shutil.copyfile(file, partial)
+            partial.replace(kept)
+        finally:
+            partial.unlink(missing_ok=True)
+    _make_room(kept)
     return str(kept)
+
+
+def _make_room(newest: Path) -> None:
+    """Delete the oldest zips until the others take no more than they may, but none that a live run needs."""
+    with _lock:
+        in_use = {Path(run.train.dataset) for run in store().list() if run.is_live} | {newest}
+        found = [(file, file.stat()) for file in _uploads().glob("*.zip")]
+        total = 0
+        for file, facts in sorted(found, key=lambda one: max(one[1].st_atime, one[1].st_mtime), reverse=True):
+            total += facts.st_size
+            if total > UPLOADS_BYTES and file not in in_use:
+                total -= facts.st_size
+                with suppress(OSError):  # somebody reads it, where that keeps a file from going: next time, then
+                    file.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------- what there is

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import threading
+import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.app import progressive, training_data, training_layout, training_net, training_recipe, training_sheet
+from explorer.app import (
+    progressive,
+    training_data,
+    training_layout,
+    training_net,
+    training_recipe,
+    training_sheet,
+    training_store,
+)
 from explorer.config import ModelConfig
 from explorer.errors import ConfigError, ExplorerError, UnknownNameError
 from explorer.recipes import RECIPES, STARTED
@@ -200,6 +212,68 @@ def test_a_zip_that_was_brought_is_kept_under_its_content(folder: Path, tmp_path
     assert last(kept).count("<img") == 2
     with pytest.raises(ConfigError, match="No file"):
         training_data.keep_upload("")
+
+
+def bring(folder: Path, name: str, content: bytes) -> Path:
+    """A file that calls itself a zip, brought."""
+    file = folder / f"{name}.zip"
+    file.write_bytes(content)
+    return Path(training_data.keep_upload(str(file)))
+
+
+def test_the_oldest_zips_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_data, "UPLOADS_BYTES", 250)
+    first, second = bring(tmp_path, "first", b"1" * 100), bring(tmp_path, "second", b"2" * 100)
+    for age, file in ((30, first), (20, second)):
+        os.utime(file, (time.time() - age,) * 2)
+    third = bring(tmp_path, "third", b"3" * 100)
+    assert [file.exists() for file in (first, second, third)] == [False, True, True]
+    changed = second.stat().st_mtime_ns
+    os.utime(third, (time.time() - 10,) * 2)
+    assert bring(tmp_path, "second", b"2" * 100) == second
+    assert second.stat().st_mtime_ns == changed, "what is known of it stays known"
+    fourth = bring(tmp_path, "fourth", b"4" * 100)
+    assert [file.exists() for file in (second, third, fourth)] == [True, False, True], "brought again is new again"
+    large = bring(tmp_path, "large", b"5" * 300)
+    assert [*large.parent.iterdir()] == [large], "what was just brought stays, however large"
+
+
+def test_a_zip_that_a_run_needs_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_data, "UPLOADS_BYTES", 150)
+    needed, waited_for = bring(tmp_path, "needed", b"1" * 70), bring(tmp_path, "waited", b"2" * 70)
+    store = training_store.store()
+    runs = [store.create(ModelConfig("resnet20"), TrainConfig(str(file))) for file in (needed, waited_for)]
+    for run in runs:
+        store.adopt(run.run_id, slots=["cpu"])
+    store.claim(runs[0].run_id)
+    bring(tmp_path, "new", b"3" * 100)
+    assert [needed.exists(), waited_for.exists()] == [True, True]
+    for run in runs:
+        store.request_stop(run.run_id)
+        store.finish(run.run_id, "stopped")
+    last_one = bring(tmp_path, "newer", b"4" * 100)
+    assert [*last_one.parent.iterdir()] == [last_one]
+
+
+def test_the_same_zip_may_be_brought_twice_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2)
+    copyfile = shutil.copyfile
+    partial: list[str] = []
+
+    def together(source: str, target: Path) -> None:
+        partial.append(target.name)
+        copyfile(source, target)
+        both.wait(10)  # both have written before either renames
+
+    monkeypatch.setattr(shutil, "copyfile", together)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with ThreadPoolExecutor(2) as pool:
+        kept = [*pool.map(lambda name: bring(tmp_path / name, "same", b"zip" * 10), ("a", "b"))]
+    assert kept[0] == kept[1]
+    assert kept[0].read_bytes() == b"zip" * 10
+    assert len(set(partial)) == 2
+    assert [*kept[0].parent.iterdir()] == [kept[0]]
 
 
 def test_a_shared_app_reads_what_was_brought_and_no_folder_of_the_machine(
