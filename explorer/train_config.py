@@ -195,7 +195,7 @@ class TrainConfig:
         return {name: getattr(self, name) for name in figures if getattr(self, name) != figures[name]}
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with other values; None gives a figure back its recipe's value.
+        """A copy with other values; None gives a figure back its recipe's value, another field its default.
 
         Another recipe keeps what had been changed from the old one.
 
@@ -207,7 +207,7 @@ class TrainConfig:
         for one, other in (("epochs", "iterations"), ("iterations", "epochs")):
             if changes.get(one) is not None and other not in changes:
                 given.pop(other, None)
-        return type(self)(**given)
+        return type(self)(**{name: value for name, value in given.items() if value is not None})
 
     def for_model(self, model: ModelConfig) -> Self:
         """What the recipe's source does for this net in particular: the 110-layer nets and deeper ones are warmed up.

@@ -80,7 +80,8 @@ def test_only_figures_of_the_schedule_are_shown_and_read() -> None:
     shown = displayed(TrainConfig("textures"))
     assert shown["warmup_share"] == "0.25"  # one cycle
     assert [name for name, value in shown.items() if value is None] == [
-        *("milestones", "factor", "patience", "most_drops", "warmup_lr", "warmup_error")
+        *("milestones", "factor", "patience", "most_drops", "warmup_lr", "warmup_error"),
+        *("trained_stages", "layer_decay"),
     ]
     assert entered(TrainConfig("textures"), milestones="0.5") == TrainConfig("textures")
     shown = displayed(TrainConfig("textures", recipe="vgg-paper"))
