@@ -112,15 +112,15 @@ def start_lesson(plan: LessonPlan, store: RunStore | None = None, *, owner: str 
         The lesson's name, for `read_lesson`: the group of its runs.
 
     Raises:
-        ExplorerError: a run cannot be queued; then none is.
+        ExplorerError: the plan cannot be kept, or a run cannot be queued; then none is.
     """
     store = store or RunStore()
     group = f"{GROUP}{uuid.uuid4().hex[:8]}"
+    _write_plan(store, group, plan)  # first: where it cannot be kept, no run waits for nothing
     started: list[Run] = []
     try:
         for planned in plan.runs:
             started.append(queue.submit(store, planned.model, planned.train, group=group, owner=owner))
-        _write_plan(store, group, plan)
     except BaseException:
         # The last first, so that none begins because the one before it has ended.
         for run in reversed(started):
@@ -149,18 +149,18 @@ def run_lesson(
     """
     store = store or RunStore()
     group = f"{GROUP}{uuid.uuid4().hex[:8]}"
-    runs = [store.create(planned.model, planned.train, group=group, owner=owner) for planned in plan.runs]
-    _write_plan(store, group, plan)
+    _write_plan(store, group, plan)  # first: where it cannot be kept, no run waits for nothing
 
     def tell(metrics: StepMetrics | EpochMetrics) -> None:
         if on_epoch is not None and isinstance(metrics, EpochMetrics):
             on_epoch(read_lesson(group, store))
 
     try:
+        runs = [store.create(planned.model, planned.train, group=group, owner=owner) for planned in plan.runs]
         for run in runs:
             run_here(store, run.run_id, tell)
     finally:
-        stop_lesson(group, store)  # where one of them has failed, the others do not wait for ever
+        _stop(store.list(group=group), store)  # where one of them has failed, the others do not wait for ever
     return read_lesson(group, store)
 
 
@@ -218,7 +218,12 @@ def stop_lesson(group: str, store: RunStore | None = None) -> None:
         UnknownNameError: the store has no such lesson.
     """
     store = store or RunStore()
-    for run in _runs_of(group, store):  # the newest first: none begins because the one before it has ended
+    _stop(_runs_of(group, store), store)
+
+
+def _stop(runs: Sequence[Run], store: RunStore) -> None:
+    """Stop those of the runs that are live: the newest first, so that none begins because the one before it ended."""
+    for run in runs:
         if run.is_live:
             queue.stop(store, run.run_id)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -21,6 +21,7 @@ from explorer.lessons.degradation import (
     start_lesson,
     stop_lesson,
 )
+from explorer.run_results import Run
 from explorer.train_config import TrainConfig
 from explorer.training.runs import RunStore
 
@@ -126,6 +127,33 @@ def test_a_lesson_is_queued_as_a_whole_or_not_at_all(store: RunStore, monkeypatc
         start_lesson(plan("plain8", "resnet8"), store)
     [left] = store.list()
     assert left.status == "stopped"
+
+
+@pytest.mark.parametrize("begin", [start_lesson, run_lesson])
+def test_a_plan_that_cannot_be_kept_leaves_no_run_behind(
+    begin: Callable[[LessonPlan, RunStore], object], store: RunStore
+) -> None:
+    store.path.mkdir(parents=True)
+    (store.path / "lessons").write_text("a file where the folder of plans would be")
+    with pytest.raises(ExplorerError, match="lessons"):
+        begin(plan("plain8", "resnet8"), store)
+    assert store.list() == []
+
+
+def test_runs_that_were_created_before_one_is_refused_do_not_wait(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = store.create
+
+    def failing(model: ModelConfig, train: TrainConfig, **named: str) -> Run:
+        if model.arch == "resnet8":
+            raise ExplorerError("no room")
+        return create(model, train, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "create", failing)
+    with pytest.raises(ExplorerError, match="no room"):
+        run_lesson(plan("plain8", "resnet8"), store)
+    assert [run.status for run in store.list()] == ["stopped"]
 
 
 def test_a_lesson_without_its_plan_is_still_read(store: RunStore) -> None:
