@@ -8,6 +8,7 @@ never skipped.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from explorer.errors import CheckpointError
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 _PREFIXES = ("module.", "model.", "_orig_mod.")
 _HEAD = re.compile(r"(?:fc|classifier|linear|head)(?:\.\w+)*?\.(weight|bias)")
-_NAMED = re.compile(r"GLOBAL ([\w.]+)")
-_CODE = re.compile(r"unsupported (?:global|class|operand)|blocklist|TorchScript|\bGLOBAL\b", re.IGNORECASE)
+_CODE = re.compile(r"GLOBAL (\S+) (?:was not an allowed|whose module)|(TorchScript) archives")
+"""What PyTorch says of a pickle that names something to be called, and of a program of its own."""
 _WEB_PAGE = re.compile(rb"\s*<(?:!doctype|html|head|body|\?xml|script|!--)", re.IGNORECASE)
 _TEXT = bytes([9, 10, 13, *range(32, 127)])
 _START = 512
@@ -110,14 +111,14 @@ def _safetensors(path: Path) -> dict[str, Any]:
 
 def _unpickled(path: Path) -> Any:
     try:
-        # Said outright: no variable of the environment can turn it off then.
-        with path.open("rb") as file:
+        # `weights_only` is said outright: no variable of the environment can turn it off then.
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about what is refused anyway
             return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes the unpickler raise whatever it meets
-        said = str(error)
-        if _CODE.search(said):
-            named = _NAMED.search(said)
-            what = named.group(1) if named else "a program"
+        code = _CODE.search(str(error))
+        if code is not None:
+            what = (code.group(1) or code.group(2))[:80]
             message = (
                 f"{path.name} holds code ({what}) and was not opened: save the weights alone, "
                 "torch.save(net.state_dict(), file), or as safetensors."
