@@ -112,9 +112,11 @@ if TYPE_CHECKING:
     from explorer.training.imagenet import fetch_imagenet as fetch_imagenet
     from explorer.training.imagenet import imagenet_weights as imagenet_weights
     from explorer.training.loop import fit as fit
+    from explorer.training.predicting import predict as predict
     from explorer.training.runs import RunStore as RunStore
     from explorer.training.trained import evaluate as evaluate
     from explorer.training.trained import load_trained as load_trained
+    from explorer.training.transfer import transfer as transfer
 
 __version__ = "0.1.0"
 
@@ -204,6 +206,7 @@ _HOMES = {
     "plot_one_block": "explorer.figures.one_block",
     "plot_running": "explorer.figures.comparison",
     "plot_totals": "explorer.figures.comparison",
+    "predict": "explorer.training.predicting",
     "progress_words": "explorer.progress",
     "published": "explorer.papers.loader",
     "read_lesson": "explorer.lessons.degradation",
@@ -223,6 +226,7 @@ _HOMES = {
     "submit": "explorer.jobs.queue",
     "totals_data": "explorer.figures.comparison",
     "training_cost": "explorer.analysis.cost",
+    "transfer": "explorer.training.transfer",
 }
 
 __all__ = sorted([*_HOMES, "launch"])

@@ -44,9 +44,8 @@ def train(
     The net's classes, channels and picture size follow the data unless you give them. Ctrl-C stops; --resume goes on.
     On several devices: --devices 2, or torchrun --nproc-per-node 2 -m explorer train ...
     """
-    from explorer.jobs.running import is_first_process, run_here
+    from explorer.jobs.running import is_first_process
     from explorer.training.runs import RunStore
-    from explorer.training.speed import keep_freed_memory
 
     store = RunStore()
     if resume is not None:
@@ -62,7 +61,15 @@ def train(
         if not is_first_process():
             _train_along(model, config)
             return
-        run_id = _created(store, model, config, name)
+        run_id = created(store, model, config, name)
+    run_in_terminal(store, run_id)
+
+
+def run_in_terminal(store: RunStore, run_id: str) -> None:
+    """Train a run that is queued, and tell how it goes."""
+    from explorer.jobs.running import is_first_process, run_here
+    from explorer.training.speed import keep_freed_memory
+
     keep_freed_memory()
     if not is_first_process():
         run_here(store, run_id)
@@ -100,7 +107,8 @@ def _configurations(
     return model, config.for_model(model)
 
 
-def _created(store: RunStore, model: ModelConfig, config: TrainConfig, name: str | None) -> str:
+def created(store: RunStore, model: ModelConfig, config: TrainConfig, name: str | None) -> str:
+    """A new run, queued, once it is sure to fit into memory; says where it differs from its recipe's source."""
     from explorer.departures import departures
     from explorer.jobs.queue import check
 

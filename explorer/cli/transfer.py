@@ -1,0 +1,85 @@
+"""`explorer finetune` and `explorer predict`: a net that has learned before, on other data, and then on a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from explorer import units, writers
+from explorer.cli import output
+from explorer.cli.options import Format
+from explorer.cli.train_options import with_train_options
+from explorer.cli.training import created, run_in_terminal
+from explorer.errors import ConfigError
+from explorer.options import read_net
+
+
+@with_train_options
+def finetune(
+    net: Annotated[str, typer.Argument(metavar="NAME", help="A net of `explorer weights list` or `explorer list`.")],
+    data: Annotated[
+        str, typer.Option(metavar="NAME|DIR|ZIP", help="What to learn from; `explorer data list` names sets.")
+    ],
+    weights: Annotated[
+        str, typer.Option(metavar="shipped|imagenet|FILE|RUN|none", help="What to start from; none: from scratch.")
+    ] = "shipped",
+    name: Annotated[str | None, typer.Option(metavar="RUN", help="Name of the run.  [default: made]")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="NUMBER", help="Of the data's choice and order.")] = None,
+    image_size: Annotated[
+        int | None, typer.Option(metavar="PIXELS", help="Side of the pictures.  [default: as the weights know them]")
+    ] = None,
+    *,
+    training: dict[str, Any],
+) -> None:
+    """Train a net that has learned before on other data.
+
+    --strategy says what learns: all, probe, last, layerwise or gradual. Ctrl-C stops; `explorer train --resume RUN`
+    goes on.
+    """
+    from explorer.training.data import full_name, is_available, load_dataset
+    from explorer.training.runs import RunStore
+    from explorer.training.transfer import transfer
+
+    store = RunStore()
+    data = full_name(data)
+    if not is_available(data):
+        load_dataset(data)  # says how to fetch it
+    if "start_from" in training:
+        raise ConfigError("--start-from is for `explorer train`: give --weights.")
+    if seed is not None:
+        training["seed"] = seed
+    model, config = transfer(read_net(net), weights, data, store=store, image_size=image_size, **training)
+    run_in_terminal(store, created(store, model, config, name))
+
+
+def predict(
+    weights: Annotated[str, typer.Argument(metavar="RUN|FILE|shipped:NET", help="Whose answers.")],
+    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE...", help="Picture files.")],
+    top: Annotated[int, typer.Option(min=1, max=1000, metavar="NUMBER", help="How many answers.")] = 5,
+    device: Annotated[str, typer.Option(metavar="NAME", help="Where to compute.")] = "auto",
+    format: Format = "table",
+) -> None:
+    """Say what a trained net sees in pictures."""
+    writers.checked_format(format)
+    from explorer.pictures import read_picture
+    from explorer.training.predicting import predict as answer
+    from explorer.training.trained import load_trained
+
+    trained = load_trained(weights)
+    answers = answer(trained, [read_picture(path) for path in pictures], top=top, device=device)
+    rows: list[tuple[str, int, str, float]] = [
+        (str(path), rank, name, probability)
+        for path, found in zip(pictures, answers, strict=True)
+        for rank, (name, probability) in enumerate(found, start=1)
+    ]
+    fields = ("picture", "rank", "class", "probability")
+    if format == "json":
+        output.write(writers.json_lines([dict(zip(fields, row, strict=True)) for row in rows]))
+    elif format == "csv":
+        output.write(writers.csv_table(fields, rows))
+    else:
+        cells = [[Path(path).name, str(rank), name, units.percent(share)] for path, rank, name, share in rows]
+        write = writers.markdown_table if format == "markdown" else writers.text_table
+        output.write(write(["Picture", "", "Class", "Probability"], cells, {1, 3}))

@@ -1,0 +1,61 @@
+"""What a trained net says of pictures."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+
+from explorer.pictures import Pixels, square
+from explorer.training.evaluation import testing
+from explorer.training.sizing import with_channels
+from explorer.training.speed import resolve_device
+from explorer.training.trained import Trained
+
+_AT_ONCE = 32
+
+
+def predict(
+    trained: Trained, pictures: Sequence[Pixels], *, top: int = 5, device: str = "auto"
+) -> list[list[tuple[str, float]]]:
+    """The most probable classes of each picture, as (class, probability), the best first.
+
+    A picture is brought to the net's size as its test pictures were: its short side resized, the middle taken.
+
+    Args:
+        trained: what `load_trained` gave.
+        pictures: uint8 (H, W, 3), of any size.
+        top: how many classes at most.
+        device: where to compute.
+
+    Raises:
+        ConfigError: this machine has no such device.
+
+    >>> import explorer
+    >>> net = explorer.load_trained("shipped:resnet18")
+    >>> [(name, share)] = explorer.predict(net, [explorer.photograph("coffee")], top=1)[0]
+    >>> name in net.classes, 0 < share < 1
+    (True, True)
+    """
+    where = resolve_device(device)
+    model = copy.deepcopy(trained.model).to(where)
+    preparation = trained.preparation(str(where))
+    side = trained.side or trained.config.image_size
+    answers: list[list[tuple[str, float]]] = []
+    with testing(model):
+        for start in range(0, len(pictures), _AT_ONCE):
+            x = torch.stack([_stored(p, side, trained.config.in_channels) for p in pictures[start : start + _AT_ONCE]])
+            probabilities = model(preparation(x.to(where))).softmax(1).cpu()  # (n, classes)
+            for row in probabilities:
+                best = row.topk(min(top, len(row)))
+                answers.append(
+                    [(trained.classes[i], p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
+                )
+    return answers
+
+
+def _stored(picture: Pixels, side: int, channels: int) -> torch.Tensor:
+    """As `load_dataset` stores it, uint8 (channels, side, side)."""
+    pixels = torch.from_numpy(square(picture, side).copy()).permute(2, 0, 1)  # (3, side, side)
+    return with_channels(pixels[None], channels)[0]
