@@ -13,6 +13,7 @@ import math
 import statistics
 import subprocess
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from explorer import units
@@ -31,6 +32,9 @@ from explorer.training.datasets import DATASETS, DatasetInfo
 from explorer.training.speed import resolve
 
 _RECENT = 8
+_MOST_KNOWN = 512
+"""Forecasts that are remembered; each figure that somebody tries out makes one."""
+
 _FORWARD_SHARE = 1 / 3
 """Of a training step: the backward pass takes about twice as long as the forward pass."""
 
@@ -69,7 +73,7 @@ class _Experience:
     overhead: float
 
 
-_known: dict[tuple[ModelConfig, TrainConfig], float] = {}
+_known: OrderedDict[tuple[ModelConfig, TrainConfig], float] = OrderedDict()
 _tried: dict[tuple[str, str], _Experience] = {}
 _trying: dict[tuple[str, str], threading.Thread] = {}
 _lock = threading.Lock()
@@ -109,6 +113,9 @@ def forecast(model: ModelConfig, train: TrainConfig, info: DatasetInfo) -> Forec
     seconds = epochs * (per_epoch * step + test) + (0.0 if experience is None else experience.overhead)
     with _lock:
         _known[model, train] = seconds
+        _known.move_to_end((model, train))
+        while len(_known) > _MOST_KNOWN:
+            _known.popitem(last=False)
     needed, free = needed_bytes(model, train, device), free_bytes(device)
     return Forecast(count, epochs, seconds, experience is not None, needed, free)
 
@@ -118,9 +125,12 @@ def _precision(train: TrainConfig) -> str:
 
 
 def known_seconds(run: Run) -> float | None:
-    """What was forecast for a run before it was started in this process."""
+    """What was forecast for a run before it was started in this process; of what nobody asked for long, nothing."""
+    key = run.model, run.train
     with _lock:
-        return _known.get((run.model, run.train))
+        if key in _known:
+            _known.move_to_end(key)
+        return _known.get(key)
 
 
 @functools.lru_cache(maxsize=512)

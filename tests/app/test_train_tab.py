@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import time
+from collections import OrderedDict
 from typing import Any
 
 import gradio as gr
@@ -373,6 +374,23 @@ def test_a_forecast_rests_on_what_was_trained_here(monkeypatch: pytest.MonkeyPat
     assert found.seconds == pytest.approx(bare.seconds * 1280 / 500 + 3)
     assert training_forecast.known_seconds(dataclasses.replace(run, model=model, train=config)) == found.seconds
     assert training_forecast.known_seconds(run) is None
+
+
+def test_forecasts_that_nobody_asks_for_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_forecast, "float32_seconds", lambda model, batch, device: batch / 1280)
+    monkeypatch.setattr(training_forecast, "_known", OrderedDict())
+    monkeypatch.setattr(training_forecast, "_MOST_KNOWN", 2)
+    run = ended(epochs=1, precision="float32")
+    runs = [dataclasses.replace(run, train=run.train.replace(epochs=epochs, device="cpu")) for epochs in (1, 2, 3)]
+
+    def foretell(one: Run) -> None:
+        training_forecast.forecast(one.model, one.train, DATASETS["digits"])
+
+    foretell(runs[0])
+    foretell(runs[1])
+    assert training_forecast.known_seconds(runs[0]) is not None, "which makes it the one asked for last"
+    foretell(runs[2])
+    assert [training_forecast.known_seconds(one) is not None for one in runs] == [True, False, True]
 
 
 def test_runs_of_another_precision_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
