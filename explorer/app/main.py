@@ -154,19 +154,28 @@ def _end_trainings() -> None:
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """Let a request to terminate end the app as Ctrl+C does, so that its trainings end with it."""
+    """Let a request to terminate, or its terminal that goes, end the app as Ctrl+C does: its trainings end with it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def interrupt(*_: object) -> None:
+    def interrupt(number: int, _: object) -> None:
+        if number == hang_up:
+            # It comes twice, from the system and from the shell: the second one is not to end the ending.
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    hang_up = getattr(signal, "SIGHUP", None)  # not on Windows
+    numbers = [signal.SIGTERM]
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:  # as nohup asks for
+        numbers.append(hang_up)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            if signal.getsignal(number) is interrupt:
+                signal.signal(number, handler)
 
 
 def free_port(host: str, port: int | None) -> int:

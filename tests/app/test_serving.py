@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +17,13 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from explorer.app.main import DEFAULT_PORT, LANGUAGE_COOKIE, LanguageRedirect, free_port
+from explorer.app.main import (
+    DEFAULT_PORT,
+    LANGUAGE_COOKIE,
+    LanguageRedirect,
+    _terminated_as_interrupted,
+    free_port,
+)
 from explorer.errors import ConfigError
 
 
@@ -86,3 +96,43 @@ def test_the_next_free_port_is_taken() -> None:
 def test_a_host_that_is_none_is_said() -> None:
     with pytest.raises(ConfigError, match=r"host='no such host' is no address of this machine"):
         free_port("no such host", 7999)
+
+
+# ---------------------------------------------------------------- its end
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """What signals do, put back after the test."""
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.getsignal(getattr(signal, name)) for name in names}
+    yield
+    for name, handler in before.items():
+        signal.signal(getattr(signal, name), handler)
+
+
+def be_asked_to_end(number: int) -> None:
+    with _terminated_as_interrupted():
+        os.kill(os.getpid(), number)
+        time.sleep(5)  # until the signal comes
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process is asked to end there, and no terminal hangs up")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_request_to_end_is_as_ctrl_c(name: str, handlers: None) -> None:
+    number = getattr(signal, name)
+    signal.signal(number, signal.SIG_DFL)
+    with pytest.raises(KeyboardInterrupt):
+        be_asked_to_end(number)
+    if name == "SIGHUP":
+        os.kill(os.getpid(), number)  # the shell's own: the trainings are being ended already
+    else:
+        assert signal.getsignal(number) is signal.SIG_DFL
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no terminal hangs up there")
+def test_what_is_to_outlive_its_terminal_does(handlers: None) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    with _terminated_as_interrupted():
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
