@@ -214,12 +214,14 @@ def _in_words(error: ReceiveError, weights: ImageNetWeights) -> CheckpointError:
         f"{weights.file} cannot be fetched: {error.host} {happened}. Try again, or fetch {weights.url} on another "
         f"machine and put it into {weights.folder}."
     )
-    values = {"file": weights.file, "host": error.host, "url": weights.url, "folder": str(weights.folder)}
+    file, url, folder, host = weights.file, weights.url, str(weights.folder), error.host
     if error.kind == "network":
-        return CheckpointError(message, key="imagenet_network", **values)
+        return CheckpointError(message, key="imagenet_network", file=file, host=host, url=url, folder=folder)
     if error.kind == "server":
-        return CheckpointError(message, key="imagenet_server", code=error.code, **values)
-    return CheckpointError(message, key="imagenet_arrived", **values)
+        return CheckpointError(
+            message, key="imagenet_server", file=file, host=host, code=error.code, url=url, folder=folder
+        )
+    return CheckpointError(message, key="imagenet_arrived", file=file, host=host, url=url, folder=folder)
 
 
 def _is_right(weights: ImageNetWeights) -> bool:
