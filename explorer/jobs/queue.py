@@ -143,11 +143,13 @@ def _start(store: RunStore, run: Run) -> None:
         raise ExplorerError(message, key="worker_start", reason=error.strerror) from error
     with _LOCK:
         _WORKERS[str(store.path), run.run_id] = worker
+    # So that the system forgets it when it ends, whether or not anybody asks for it then.
+    threading.Thread(target=worker.wait, name=f"end-of-{run.run_id}", daemon=True).start()
     store.adopt(run.run_id, pid=worker.pid)
 
 
 def _forget_ended() -> None:
-    """Drop workers that have ended; asking also lets the system forget them."""
+    """Drop workers that have ended."""
     with _LOCK:
         for key in [key for key, worker in _WORKERS.items() if worker.poll() is not None]:
             del _WORKERS[key]

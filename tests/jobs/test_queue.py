@@ -86,6 +86,20 @@ def test_sigterm_is_a_stop_while_waiting_too(store: RunStore, net: ModelConfig, 
     assert ended.total_steps == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing stays of a process there")
+def test_nothing_stays_of_a_worker_that_nobody_asks_for(
+    store: RunStore, net: ModelConfig, endless: TrainConfig
+) -> None:
+    run = submit(store, net, endless)
+    worker = worker_of(store, run.run_id)
+    assert worker is not None
+    worker.kill()
+    end = time.monotonic() + 10
+    while psutil.pid_exists(worker.pid):  # so does a zombie
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def test_what_does_not_fit_is_not_even_queued(
     store: RunStore, net: ModelConfig, short: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
