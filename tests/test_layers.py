@@ -24,7 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"catalog"}),
     frozenset({"config", "recipes"}),
     frozenset({"cards", "options", "results", "train_config"}),
-    frozenset({"cost_results", "departures", "run_results", "train_options"}),
+    frozenset({"cost_results", "departures", "run_results", "train_options", "transfer_results"}),
     frozenset({"models", "papers", "progress"}),
     frozenset({"analysis", "lesson_results", "training"}),
     frozenset({"tables", "figures"}),

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from explorer.models.lecture import ChainNet, GoogLeNet
+from explorer.layouts import ResNetLayout
+from explorer.models.lecture import ChainNet, ConvUnit, GoogLeNet, InceptionModule
 from explorer.models.net import Net
 from explorer.models.resnet import ResNet
 from explorer.models.vgg import VGG
@@ -20,11 +21,13 @@ class Stage:
         name: `stem`, `layer1`, `stage1`, `hidden`, `head`.
         modules: names of the submodules that it consists of.
         end: name of the submodule whose output is the stage's.
+        layers: its layers with weights, on its longest path; projections of shortcuts do not count.
     """
 
     name: str
     modules: tuple[str, ...]
     end: str
+    layers: int
 
 
 def stages(net: Net) -> tuple[Stage, ...]:
@@ -57,38 +60,46 @@ def head_of(net: Net) -> nn.Linear:
 
 
 def _of_resnet(net: ResNet) -> tuple[Stage, ...]:
+    layout = net.config.entry.layout
+    assert isinstance(layout, ResNetLayout)
+    in_block = 2 if layout.block == "basic" else 3
+    layers = {name: in_block * depth for name, depth in zip(net.stages, layout.depths, strict=True)}
     *inner, last = net.stages
     return (
-        Stage("stem", ("conv1", "bn1", "relu", "maxpool"), "maxpool"),
-        *(Stage(name, (name,), name) for name in inner),
-        Stage(last, (last, "bn2", "relu2"), "relu2"),  # identities but for pre-activation
-        Stage("head", ("fc",), "fc"),
+        Stage("stem", ("conv1", "bn1", "relu", "maxpool"), "maxpool", 1),
+        *(Stage(name, (name,), name, layers[name]) for name in inner),
+        Stage(last, (last, "bn2", "relu2"), "relu2", layers[last]),  # identities but for pre-activation
+        Stage("head", ("fc",), "fc", 1),
     )
 
 
 def _of_chain(net: VGG | ChainNet) -> tuple[Stage, ...]:
-    found: list[Stage] = []
-    names: list[str] = []
-    for index, module in enumerate(net.features.children()):
-        names.append(f"features.{index}")
-        if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
-            found.append(Stage(f"stage{len(found) + 1}", tuple(names), names[-1]))
-            names = []
-    if names:
-        found.append(Stage(f"stage{len(found) + 1}", tuple(names), names[-1]))
+    ends = [f"features.{i}" for i, m in enumerate(net.features) if isinstance(m, nn.MaxPool2d | nn.AvgPool2d)]
+    found = _divided(net, [f"features.{index}" for index in range(len(net.features))], ends)
     *hidden, head = (f"classifier.{index}" for index in range(len(net.classifier)))
     if hidden:
-        found.append(Stage("hidden", tuple(hidden), hidden[-1]))
-    return (*found, Stage("head", (head,), head))
+        found.append(Stage("hidden", tuple(hidden), hidden[-1], _layers(net, hidden)))
+    return (*found, Stage("head", (head,), head, 1))
 
 
 def _of_googlenet(net: GoogLeNet) -> tuple[Stage, ...]:
+    ends = [name for name in net.order if isinstance(net.get_submodule(name), nn.MaxPool2d)]
+    return (*_divided(net, list(net.order), ends), Stage("head", ("fc",), "fc", 1))
+
+
+def _divided(net: Net, names: list[str], ends: list[str]) -> list[Stage]:
+    """Consecutive modules as stages, each up to one of the ends, the last one up to the last module."""
     found: list[Stage] = []
-    names: list[str] = []
-    for name in net.order:
-        names.append(name)
-        if isinstance(net.get_submodule(name), nn.MaxPool2d):
-            found.append(Stage(f"stage{len(found) + 1}", tuple(names), name))
-            names = []
-    found.append(Stage(f"stage{len(found) + 1}", tuple(names), names[-1]))
-    return (*found, Stage("head", ("fc",), "fc"))
+    taken: list[str] = []
+    for name in names:
+        taken.append(name)
+        if name in ends or name == names[-1]:
+            found.append(Stage(f"stage{len(found) + 1}", tuple(taken), name, _layers(net, taken)))
+            taken = []
+    return found
+
+
+def _layers(net: Net, names: list[str]) -> int:
+    kinds = {nn.Conv2d: 1, nn.Linear: 1, ConvUnit: 1, InceptionModule: 2}
+    modules = [net.get_submodule(name) for name in names]
+    return sum(count for module in modules for kind, count in kinds.items() if isinstance(module, kind))

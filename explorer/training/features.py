@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from explorer.models.net import Net
 from explorer.models.stages import head_of, stages
@@ -16,9 +17,6 @@ from explorer.training.batches import read_batches
 from explorer.training.evaluation import testing
 from explorer.training.splits import FileSplit, MemorySplit, ResizedSplit, Split
 from explorer.training.tensor_cache import TensorCache
-
-TOP = "top"
-"""What the head gets: the features that a linear probe usually looks at."""
 
 FEATURES = TensorCache("features", most_sets=32, most_bytes=1 << 30)
 """By the content of net and pictures: whatever they are called, they are computed once."""
@@ -32,7 +30,7 @@ def stage_features(
     split: Split,
     preparation: Augmentation,
     *,
-    names: Sequence[str] = (TOP,),
+    names: Sequence[str] | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> dict[str, Tensor]:
     """The features of all pictures of a split, float32 (N, D) for each name.
@@ -41,9 +39,10 @@ def stage_features(
         net: on the preparation's device.
         split: the pictures.
         preparation: from stored pictures to what the net takes; nothing is drawn.
-        names: of stages (see `explorer.models.stages`), or `top`: what the head gets.
+        names: of stages, see `feature_names`; None: the last one, whose features are what the head gets.
         on_progress: told the share of the pictures that is done; what it raises ends the work.
     """
+    names = feature_names(net)[-1:] if names is None else names
     key = _key(net, split, preparation)
     kept = FEATURES.load(key)
     known = {} if kept is None else kept[0]
@@ -55,8 +54,8 @@ def stage_features(
 
 
 def feature_names(net: Net) -> tuple[str, ...]:
-    """The stages before the head, and `top`."""
-    return (*(stage.name for stage in stages(net)[:-1]), TOP)
+    """The stages before the head, in depth order."""
+    return tuple(stage.name for stage in stages(net)[:-1])
 
 
 def _computed(
@@ -86,10 +85,13 @@ def _recorded(net: Net) -> Iterator[dict[str, Tensor]]:
 
         return hook
 
-    def before_head(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        seen[TOP] = given[0]  # (N, D)
+    *inner, last, _ = stages(net)
 
-    handles = [net.get_submodule(stage.end).register_forward_hook(after(stage.name)) for stage in stages(net)[:-1]]
+    def before_head(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+        seen[last.name] = given[0]  # (N, D)
+
+    handles: list[RemovableHandle] = []
+    handles += [net.get_submodule(stage.end).register_forward_hook(after(stage.name)) for stage in inner]
     handles.append(head_of(net).register_forward_pre_hook(before_head))
     try:
         yield seen

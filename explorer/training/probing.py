@@ -32,7 +32,7 @@ from explorer.training.checkpoints import (
     without_times,
     write_tensors,
 )
-from explorer.training.features import TOP, stage_features
+from explorer.training.features import stage_features
 from explorer.training.linear import fit_linear
 from explorer.training.preparing import check_fit, load_for
 from explorer.training.schedules import ScheduleState
@@ -158,7 +158,8 @@ class ProbeTraining:
 
         report(0.0)  # also where the features are known already
         where = on_device(split, self.augmentation.device)
-        return stage_features(self.model, where, self.augmentation, on_progress=report)[TOP]
+        [features] = stage_features(self.model, where, self.augmentation, on_progress=report).values()
+        return features
 
     def _save(self, folder: Path, metrics: EpochMetrics) -> None:
         header: dict[str, Any] = run_header(self.model_config, self.config, self.resolved, self.dataset)

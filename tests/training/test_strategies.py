@@ -21,7 +21,7 @@ from explorer.training.strategies import Strategy
 NET = ModelConfig("resnet8", num_classes=3, in_channels=1, image_size=8)
 BASE = TrainConfig("digits", epochs=3, batch_size=20, lr=0.05, crop_padding=0, precision="float32", device="cpu")
 
-EVERY_KIND = ("resnet20", "resnet18", "preact_resnet20", "vgg_a", "vgg_d", "lenet5", "alexnet", "googlenet")
+EVERY_KIND = ("resnet20", "resnet18", "resnet50", "preact_resnet20", "vgg_a", "vgg_d", "lenet5", "alexnet", "googlenet")
 
 
 @pytest.mark.parametrize("name", EVERY_KIND)
@@ -30,6 +30,7 @@ def test_stages_hold_every_parameter_once(name: str) -> None:
     held = [id(p) for stage in stages(net) for module in stage.modules for p in net.get_submodule(module).parameters()]
     assert sorted(held) == sorted(map(id, net.parameters()))
     assert head_of(net).out_features == net.config.num_classes
+    assert sum(stage.layers for stage in stages(net)) == net.config.entry.weight_layers
 
 
 @pytest.mark.parametrize("name", EVERY_KIND)
