@@ -129,7 +129,7 @@ def test_the_command_shown_is_the_training_shown(monkeypatch: pytest.MonkeyPatch
         asked.append((model, config))
         raise Enough
 
-    monkeypatch.setattr(training, "_created", created)
+    monkeypatch.setattr(training, "created", created)
     from typer.testing import CliRunner
 
     from explorer.cli.commands import app
