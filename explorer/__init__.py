@@ -68,6 +68,9 @@ if TYPE_CHECKING:
     from explorer.figures.one_block import describe_one_block as describe_one_block
     from explorer.figures.one_block import one_block_data as one_block_data
     from explorer.figures.one_block import plot_one_block as plot_one_block
+    from explorer.figures.stage_probes import describe_stage_probes as describe_stage_probes
+    from explorer.figures.stage_probes import plot_stage_probes as plot_stage_probes
+    from explorer.figures.stage_probes import stage_probes_data as stage_probes_data
     from explorer.jobs.queue import resume as resume
     from explorer.jobs.queue import stop as stop
     from explorer.jobs.queue import submit as submit
@@ -114,6 +117,7 @@ if TYPE_CHECKING:
     from explorer.training.loop import fit as fit
     from explorer.training.predicting import predict as predict
     from explorer.training.runs import RunStore as RunStore
+    from explorer.training.stage_probes import probe_stages as probe_stages
     from explorer.training.trained import evaluate as evaluate
     from explorer.training.trained import load_trained as load_trained
     from explorer.training.transfer import transfer as transfer
@@ -164,6 +168,7 @@ _HOMES = {
     "describe_lesson_limits": "explorer.lessons.sentences",
     "describe_one_block": "explorer.figures.one_block",
     "describe_running": "explorer.figures.comparison",
+    "describe_stage_probes": "explorer.figures.stage_probes",
     "describe_totals": "explorer.figures.comparison",
     "design_data": "explorer.figures.designs",
     "diagram_data": "explorer.figures.diagram",
@@ -205,8 +210,10 @@ _HOMES = {
     "plot_learning_curves": "explorer.figures.learning_curves",
     "plot_one_block": "explorer.figures.one_block",
     "plot_running": "explorer.figures.comparison",
+    "plot_stage_probes": "explorer.figures.stage_probes",
     "plot_totals": "explorer.figures.comparison",
     "predict": "explorer.training.predicting",
+    "probe_stages": "explorer.training.stage_probes",
     "progress_words": "explorer.progress",
     "published": "explorer.papers.loader",
     "read_lesson": "explorer.lessons.degradation",
@@ -220,6 +227,7 @@ _HOMES = {
     "shipped_cards": "explorer.cards",
     "square": "explorer.pictures",
     "stacked_convs": "explorer.analysis.calculators",
+    "stage_probes_data": "explorer.figures.stage_probes",
     "start_lesson": "explorer.lessons.degradation",
     "stop": "explorer.jobs.queue",
     "stop_lesson": "explorer.lessons.degradation",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ from explorer.cli.train_options import with_train_options
 from explorer.cli.training import created, run_in_terminal
 from explorer.errors import ConfigError
 from explorer.options import read_net
+
+if TYPE_CHECKING:
+    from explorer.transfer_results import StageProbe
 
 
 @with_train_options
@@ -83,3 +86,53 @@ def predict(
         cells = [[Path(path).name, str(rank), name, units.percent(share)] for path, rank, name, share in rows]
         write = writers.markdown_table if format == "markdown" else writers.text_table
         output.write(write(["Picture", "", "Class", "Probability"], cells, {1, 3}))
+
+
+def probe(
+    net: Annotated[str, typer.Argument(metavar="NAME", help="A net of `explorer weights list` or `explorer list`.")],
+    data: Annotated[str, typer.Option(metavar="NAME|DIR|ZIP", help="Pictures with their classes.")],
+    weights: Annotated[
+        str, typer.Option(metavar="shipped|imagenet|FILE|RUN|none", help="Whose features; none: random weights.")
+    ] = "shipped",
+    subset: Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="Training pictures per class.")] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="Of the draw.")] = 0,
+    device: Annotated[str, typer.Option(metavar="NAME", help="Where to compute.")] = "auto",
+    format: Format = "table",
+) -> None:
+    """Fit a linear layer to every stage of a net, and test it."""
+    writers.checked_format(format)
+    from explorer.training.backbones import load_backbone
+    from explorer.training.data import full_name, is_available, load_dataset
+    from explorer.training.stage_probes import probe_stages, untrained
+
+    data = full_name(data)
+    if not is_available(data):
+        load_dataset(data)  # says how to fetch it
+    asked = read_net(net)
+    backbone = untrained(asked, seed) if weights == "none" else load_backbone(asked, weights)
+    result = probe_stages(backbone, data, subset=subset, seed=seed, device=device)
+    fields = ("stage", "depth", "features", "train_accuracy", "accuracy", "low", "high")
+    rows = [[getattr(one, name) for name in fields] for one in result.probes]
+    if format == "json":
+        facts = {
+            name: getattr(result, name) for name in ("net", "weights", "dataset", "train_pictures", "test_pictures")
+        }
+        facts |= {"chance": result.chance, "seconds": result.seconds}
+        output.write(writers.json_object({**facts, "probes": [dict(zip(fields, row, strict=True)) for row in rows]}))
+    elif format == "csv":
+        output.write(writers.csv_table(fields, rows))
+    else:
+        headers = ["Stage", "After layers", "Features", "Training pictures", "Test pictures", "95 % confidence"]
+        cells = [[one.stage, str(one.depth), str(one.features), *_shares(one)] for one in result.probes]
+        write = writers.markdown_table if format == "markdown" else writers.text_table
+        output.write(write(headers, cells, {1, 2, 3, 4, 5}))
+        learned, tested = units.exact(result.train_pictures), units.exact(result.test_pictures)
+        took = units.seconds(result.seconds)
+        output.write(
+            f"\n{result.net} on {result.dataset}: fitted to {learned} pictures, tested on {tested}, in {took}."
+        )
+
+
+def _shares(one: StageProbe) -> tuple[str, str, str]:
+    between = f"{units.percent(one.low)} to {units.percent(one.high)}"
+    return units.percent(one.train_accuracy), units.percent(one.accuracy), between

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from explorer.cards import shipped_card, shipped_file
 from explorer.config import ModelConfig
 from explorer.errors import CheckpointError, ConfigError, UnknownNameError
 from explorer.models.create import create_model
+from explorer.models.net import Net
+from explorer.models.stages import head_of
 from explorer.run_results import Evaluation
 from explorer.train_config import TrainConfig
 from explorer.training.augment import Augmentation, side_for
@@ -44,7 +47,7 @@ class Trained:
         side: at which its test pictures were kept, in pixels; it saw their middle. None: that of the net.
     """
 
-    model: nn.Module
+    model: Net
     config: ModelConfig
     source: str
     dataset: str
@@ -145,7 +148,7 @@ def evaluate(
     # By the training's seed: where a folder has no test part, these are the pictures that were kept apart.
     side = trained.side or config.image_size
     dataset = load_dataset(name, image_size=side, channels=config.in_channels, seed=trained.seed)
-    check_classes(trained, dataset.summary.classes, name)
+    trained = in_order_of(trained, dataset.summary.classes, name)
     pictures = dataset.test if split == "test" else dataset.train
     began = time.perf_counter()
     model = copy.deepcopy(trained.model).to(where)
@@ -166,6 +169,32 @@ def evaluate(
         loss=counts.loss / counts.pictures,
         seconds=time.perf_counter() - began,
     )
+
+
+def in_order_of(trained: Trained, classes: tuple[str, ...], dataset: str) -> Trained:
+    """The net with its outputs in the order of a data set's classes: folders and archives name the same ones apart.
+
+    `english_springer` is `English springer`.
+
+    Raises:
+        ConfigError: the classes are others.
+    """
+    own = [_plain(name) for name in trained.classes]
+    theirs = [_plain(name) for name in classes]
+    if len(set(own)) == len(own) and own != theirs and sorted(own) == sorted(theirs):
+        model = copy.deepcopy(trained.model)
+        head, order = head_of(model), [own.index(name) for name in theirs]
+        with torch.no_grad():
+            head.weight.copy_(head.weight[order].clone())
+            head.bias.copy_(head.bias[order].clone())
+        return dataclasses.replace(trained, model=model, classes=classes)
+    if own != theirs:
+        check_classes(trained, classes, dataset)
+    return trained
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ").casefold()
 
 
 def check_classes(trained: Trained, classes: tuple[str, ...], dataset: str) -> None:

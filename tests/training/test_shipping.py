@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from explorer.run_results import Run
 from explorer.training.checkpoints import LAST, read_tensors, weights_of
 from explorer.training.runs import RunStore
 from explorer.training.shipping import Origin, ship
+from explorer.training.trained import in_order_of
 
 ORIGIN = Origin("digits", "scikit-learn's digits", "MIT", "explorer train resnet8 --data DATA/digits")
 MODEL = ModelConfig("resnet8", image_size=8, in_channels=1, width=0.5)
@@ -177,3 +179,16 @@ def test_the_commands_show_the_card(shipped: Shipped, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == (
         "Error: No weights of resnet34 come with explorer (resnet8 do): name a run or a file.\n"
     )
+
+
+def test_classes_in_another_order_are_told_apart_by_name(shipped: Shipped) -> None:
+    trained = explorer.load_trained("shipped:resnet8")
+    names = tuple(f"Digit {number}" for number in range(10))
+    ours = dataclasses.replace(trained, classes=tuple(name.lower().replace(" ", "_") for name in names))
+    backwards = in_order_of(ours, names[::-1], "digits")
+    x = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(backwards.model(x), trained.model(x).flip(1))
+    assert backwards.classes == names[::-1]
+    with pytest.raises(ConfigError, match="choose data with the same classes"):
+        in_order_of(ours, (*names[:9], "Digit x"), "digits")
