@@ -118,8 +118,8 @@ def shipped_card(net: str) -> WeightsCard:
         UnknownNameError: no net has that name.
         CheckpointError: no weights of it come with explorer, or the card cannot be read.
 
-    >>> shipped_card("resnet20").classes[:3]
-    ('airplane', 'automobile', 'bird')
+    >>> shipped_card("resnet18").classes[:3]
+    ('cassette_player', 'chain_saw', 'church')
     """
     arch = ModelConfig(net).arch
     path = paths.shipped("weights") / f"{arch}.json"
