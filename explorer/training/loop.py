@@ -279,7 +279,7 @@ class Training:
             draws = draws.part(slice(part.start - start, part.stop - start))
             lr = self.schedule.lr(self.step + 1)
             with self._random():
-                batch_sums = self._train_batch(self.augmentation(pictures, draws), labels, lr)
+                batch_sums = self.train_batch(self.augmentation(pictures, draws), labels, lr)
             self.step += 1
             self._pace.step(end - start)
             sums += batch_sums
@@ -298,7 +298,7 @@ class Training:
         self._checked(sums)
         return sums
 
-    def _train_batch(self, x: Tensor, labels: Tensor, lr: float) -> Tensor:
+    def train_batch(self, x: Tensor, labels: Tensor, lr: float) -> Tensor:
         """One step of the optimizer; sums of loss, wrong answers and pictures of this process's part, (3,)."""
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group["scale"]
