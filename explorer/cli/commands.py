@@ -256,5 +256,6 @@ def _unit(text: str | None, shape: tuple[int, ...]) -> tuple[int, int] | None:
 app.command()(training.train)
 app.command()(training.evaluate)
 app.command()(transfer.finetune)
+app.command("rate-range")(transfer.rate_range)
 app.command()(transfer.probe)
 app.command()(transfer.predict)

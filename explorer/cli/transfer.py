@@ -16,6 +16,9 @@ from explorer.errors import ConfigError
 from explorer.options import read_net
 
 if TYPE_CHECKING:
+    from explorer.config import ModelConfig
+    from explorer.train_config import TrainConfig
+    from explorer.training.runs import RunStore
     from explorer.transfer_results import StageProbe
 
 
@@ -41,20 +44,81 @@ def finetune(
     --strategy says what learns: all, probe, last, layerwise or gradual. Ctrl-C stops; `explorer train --resume RUN`
     goes on.
     """
-    from explorer.training.data import full_name, is_available, load_dataset
     from explorer.training.runs import RunStore
-    from explorer.training.transfer import transfer
 
     store = RunStore()
-    data = full_name(data)
-    if not is_available(data):
-        load_dataset(data)  # says how to fetch it
+    model, config = _configurations(store, net, weights, data, seed, image_size, training)
+    run_in_terminal(store, created(store, model, config, name))
+
+
+@with_train_options
+def rate_range(
+    net: Annotated[str, typer.Argument(metavar="NAME", help="A net of `explorer weights list` or `explorer list`.")],
+    data: Annotated[str, typer.Option(metavar="NAME|DIR|ZIP", help="What to learn from.")],
+    weights: Annotated[
+        str, typer.Option(metavar="shipped|imagenet|FILE|RUN|none", help="What to start from; none: random weights.")
+    ] = "shipped",
+    seed: Annotated[int | None, typer.Option(metavar="NUMBER", help="Of the data's order.")] = None,
+    image_size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Side of the pictures.")] = None,
+    format: Format = "table",
+    *,
+    training: dict[str, Any],
+) -> None:
+    """Try growing learning rates, and suggest one."""
+    writers.checked_format(format)
+    from explorer.training.rate_range import rate_range as trials_of
+    from explorer.training.runs import RunStore
+    from explorer.training.trained import weights_file
+
+    store = RunStore()
+    model, config = _configurations(store, net, weights, data, seed, image_size, training)
+    start = None if config.start_from is None else weights_file(config.start_from, store)
+    *_, last = trials_of(model, config, start_file=start)
+    fields = ("lr", "loss", "smoothed")
+    rows = [[getattr(trial, name) for name in fields] for trial in last.trials]
+    if format == "json":
+        trials = [dict(zip(fields, row, strict=True)) for row in rows]
+        output.write(writers.json_object({"suggestion": last.suggestion, "trials": trials}))
+    elif format == "csv":
+        output.write(writers.csv_table(fields, rows))
+    else:
+        cells = [[f"{lr:.2e}", f"{loss:.4f}", f"{smoothed:.4f}"] for lr, loss, smoothed in rows]
+        write = writers.markdown_table if format == "markdown" else writers.text_table
+        output.write(write(["Learning rate", "Loss", "Smoothed"], cells, {0, 1, 2}))
+        found = "The loss never fell." if last.suggestion is None else f"Suggested: --lr {last.suggestion:.2g}"
+        output.write(f"\n{found}")
+
+
+def _configurations(
+    store: RunStore,
+    net: str,
+    weights: str,
+    data: str,
+    seed: int | None,
+    image_size: int | None,
+    training: dict[str, Any],
+) -> tuple[ModelConfig, TrainConfig]:
+    from explorer.training.transfer import transfer
+
     if "start_from" in training:
         raise ConfigError("--start-from is for `explorer train`: give --weights.")
     if seed is not None:
         training["seed"] = seed
-    model, config = transfer(read_net(net), weights, data, store=store, image_size=image_size, **training)
-    run_in_terminal(store, created(store, model, config, name))
+    return transfer(read_net(net), weights, _available(data), store=store, image_size=image_size, **training)
+
+
+def _available(data: str) -> str:
+    """The data's full name, once it is there.
+
+    Raises:
+        ExplorerError: it has to be fetched; the sentence says how.
+    """
+    from explorer.training.data import full_name, is_available, load_dataset
+
+    data = full_name(data)
+    if not is_available(data):
+        load_dataset(data)
+    return data
 
 
 def predict(
@@ -102,13 +166,9 @@ def probe(
     """Fit a linear layer to every stage of a net, and test it."""
     writers.checked_format(format)
     from explorer.training.backbones import load_backbone
-    from explorer.training.data import full_name, is_available, load_dataset
     from explorer.training.stage_probes import probe_stages, untrained
 
-    data = full_name(data)
-    if not is_available(data):
-        load_dataset(data)  # says how to fetch it
-    asked = read_net(net)
+    data, asked = _available(data), read_net(net)
     backbone = untrained(asked, seed) if weights == "none" else load_backbone(asked, weights)
     result = probe_stages(backbone, data, subset=subset, seed=seed, device=device)
     fields = ("stage", "depth", "features", "train_accuracy", "accuracy", "low", "high")
