@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Self
 
 
 class ExplorerError(ValueError):
@@ -22,6 +23,28 @@ class ExplorerError(ValueError):
         super().__init__(message)
         self.key = key
         self.values = values
+
+
+class Remark(str):
+    """A sentence about something that is no error, such as a note or a reason, which other languages can say, too.
+
+    Attributes:
+        key: as in `ExplorerError`.
+        values: as in `ExplorerError`.
+    """
+
+    key: str
+    values: dict[str, object]
+
+    def __new__(cls, message: str, *, key: str = "", **values: object) -> Self:
+        remark = super().__new__(cls, message)
+        remark.key, remark.values = key, values
+        return remark
+
+    @classmethod
+    def known(cls, message: str, key: str, values: Mapping[str, object]) -> Self:
+        """What an error or a file says, as a remark."""
+        return cls(message, **{**values, "key": key})  # type: ignore[arg-type]
 
 
 class UnknownNameError(ExplorerError):

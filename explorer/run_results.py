@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from explorer.config import ModelConfig
+from explorer.errors import Remark
 from explorer.train_config import TrainConfig
 
 Status = Literal["queued", "running", "finished", "stopped", "failed", "interrupted"]
@@ -170,8 +171,8 @@ class DataSummary:
     test_counts: tuple[int, ...]
     channels: int
     image_size: int
-    skipped: tuple[tuple[str, str], ...] = ()
-    notes: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, Remark], ...] = ()
+    notes: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True)

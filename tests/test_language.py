@@ -137,7 +137,7 @@ def keys_of_errors() -> Iterator[tuple[str, str, set[str]]]:
             given = {word.arg: word.value for word in node.keywords if word.arg}
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
             is_init = isinstance(node.func, ast.Attribute) and name == "__init__"
-            if "key" in given and (name.endswith("Error") or is_init):
+            if "key" in given and (name.endswith("Error") or name == "Remark" or is_init):
                 for key in alternatives(given["key"], names) or ["?"]:
                     yield (
                         f"{file.relative_to(PACKAGE)}:{node.lineno}",

@@ -15,7 +15,9 @@ from PIL import Image
 
 from explorer import units
 from explorer.app import training_data, widgets
+from explorer.app.problems import said
 from explorer.app.progressive import Report, progressive
+from explorer.errors import Remark
 from explorer.language import text
 from explorer.run_results import DataSummary
 from explorer.training.contact_sheet import contact_sheet, tile_side
@@ -132,19 +134,24 @@ def sheet(found: Preview, language: str) -> str:
     for index, name in enumerate(summary.classes):
         train, test = (units.exact(counts[index]) for counts in (summary.train_counts, summary.test_counts))
         counts = html.escape(text("train.data.counts", language, train=train, test=test))
-        said = f"<b>{html.escape(name)}</b> <span>{counts}</span>"
+        words = f"<b>{html.escape(name)}</b> <span>{counts}</span>"
         if index < len(found.strips):
             alt = html.escape(text("train.data.strip", language, name=name))
             strip = f'<img alt="{alt}" src="{found.strips[index]}">'
-            pieces.append(f"<figure><figcaption>{said}</figcaption>{strip}</figure>")
+            pieces.append(f"<figure><figcaption>{words}</figcaption>{strip}</figure>")
         else:
-            pieces.append(f'<p class="class">{said}</p>')
+            pieces.append(f'<p class="class">{words}</p>')
     pieces.append("</div>")
     if summary.skipped:
         words = text("train.data.skipped", language, count=len(summary.skipped))
         listed = "".join(
-            f"<li>{html.escape(file)}: {html.escape(reason)}</li>" for file, reason in summary.skipped[:_MOST_SKIPPED]
+            f"<li>{html.escape(file)}: {html.escape(_remark(reason, language))}</li>"
+            for file, reason in summary.skipped[:_MOST_SKIPPED]
         )
         pieces.append(f"<details><summary>{html.escape(words)}</summary><ul>{listed}</ul></details>")
-    pieces += [f'<p class="note">{html.escape(note)}</p>' for note in summary.notes]
+    pieces += [f'<p class="note">{html.escape(_remark(note, language))}</p>' for note in summary.notes]
     return "".join([*pieces, "</div>"])
+
+
+def _remark(remark: Remark, language: str) -> str:
+    return said(remark, remark.key, remark.values, language)

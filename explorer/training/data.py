@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from explorer.errors import ConfigError, ExplorerError, UnknownNameError
+from explorer.errors import ConfigError, ExplorerError, Remark, UnknownNameError
 from explorer.run_results import DataSummary
 from explorer.training import builtin_data
 from explorer.training.archives import unpacked
@@ -97,8 +97,8 @@ def load_dataset(
         seed=seed,
         memory_bytes=int(MEMORY_SHARE * psutil.virtual_memory().available) if memory_bytes is None else memory_bytes,
     )
-    skipped: tuple[tuple[str, str], ...] = ()
-    notes: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, Remark], ...] = ()
+    notes: tuple[Remark, ...] = ()
     if isinstance(source, Listing):
         source = divided(source, seed)
         splits, broken = splits_of_files(source, wanted, report)
@@ -213,8 +213,8 @@ def _assembled(
     wanted: Wanted,
     label_noise: float,
     validation_share: float,
-    skipped: tuple[tuple[str, str], ...],
-    notes: tuple[str, ...],
+    skipped: tuple[tuple[str, Remark], ...],
+    notes: tuple[Remark, ...],
 ) -> DataSet:
     """The data set: training pictures held out, labels made wrong, what there is counted and measured."""
     train, test, val = splits["train"], splits["test"], splits.get("val")
@@ -224,12 +224,14 @@ def _assembled(
         if len(out):
             train, val = train.take(torch.from_numpy(kept)), train.take(torch.from_numpy(out))
     if val is not None:
-        notes = (*notes, f"{len(val)} more pictures are held out to validate on.")
+        message = f"{len(val)} more pictures are held out to validate on."
+        notes = (*notes, Remark(message, key="held_out", count=len(val)))
     train_counts = _counts(train, count)
     if label_noise > 0:
         noisy = with_noise(train.labels.numpy(), count, label_noise, wanted.seed)
         changed = int((noisy != train.labels.numpy()).sum())
-        notes = (*notes, f"{changed} of the training labels are wrong on purpose.")
+        message = f"{changed} of the training labels are wrong on purpose."
+        notes = (*notes, Remark(message, key="labels_wrong", count=changed))
         train = replace(train, labels=torch.from_numpy(noisy))  # type: ignore[type-var]
     mean, std = picture_statistics(train, wanted.channels, generator(wanted.seed, "statistics"))
     summary = DataSummary(

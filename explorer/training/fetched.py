@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, Remark
 from explorer.training.builtin_data import Arrays
 from explorer.training.datasets import DATASETS
 from explorer.training.draws import held_out
@@ -83,7 +83,8 @@ def open_fetched(name: str, folder: Path) -> Arrays | Listing:
     classes = _classes(name, train)
     if test is None:
         kept, out = held_out(files.labels, len(classes), 0.2, _DATA_SEED, "test")
-        note = "It comes without a test part: 20 % of each class, the same for everybody, are to test on."
+        message = "It comes without a test part: 20 % of each class, the same for everybody, are to test on."
+        note = Remark(message, key="no_test_part")
         return Listing(folder, classes, files.take(kept), files.take(out), notes=(note,))
     val = None if reader.val is None else _files(folder, _opened(name, folder, reader.val), reader)
     return Listing(folder, classes, files, _files(folder, test, reader), val)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from explorer.errors import ExplorerError, join_or
+from explorer.errors import ExplorerError, Remark, join_or
 from explorer.training.draws import Positions, held_out
 from explorer.training.reading import ENDINGS
 
@@ -61,8 +61,8 @@ class Listing:
     train: Files
     test: Files | None = None
     val: Files | None = None
-    skipped: tuple[tuple[str, str], ...] = ()
-    notes: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, Remark], ...] = ()
+    notes: tuple[Remark, ...] = ()
 
 
 def list_folder(folder: Path, called: str) -> Listing:
@@ -83,7 +83,7 @@ def list_folder(folder: Path, called: str) -> Listing:
     if parts and "train" not in parts:
         message = f"{called} has no train folder beside {join_or(parts.values())}."
         raise ExplorerError(message, key="data_no_train", folder=called, parts=", ".join(parts.values()))
-    skipped: list[tuple[str, str]] = []
+    skipped: list[tuple[str, Remark]] = []
     by_class = {part: _classes(root, name, skipped) for part, name in (parts or {"train": ""}).items()}
     classes = tuple(sorted(by_class["train"]))
     _check_classes(called, classes, by_class["train"])
@@ -105,7 +105,8 @@ def divided(listing: Listing, seed: int) -> Listing:
         return listing
     train = listing.train
     kept, out = held_out(train.labels, len(listing.classes), _TEST_SHARE, seed, "test")
-    note = f"There is no test folder: {_TEST_SHARE:.0%} of each class, drawn with seed {seed}, are to test on."
+    message = f"There is no test folder: {_TEST_SHARE:.0%} of each class, drawn with seed {seed}, are to test on."
+    note = Remark(message, key="no_test_folder", share=f"{_TEST_SHARE:.0%}", seed=seed)
     return replace(listing, train=train.take(kept), test=train.take(out), notes=(*listing.notes, note))
 
 
@@ -142,7 +143,7 @@ def _parts(root: Path) -> dict[str, str]:
     return found if "train" in found or len(found) == len(folders) else {}
 
 
-def _classes(root: Path, part: str, skipped: list[tuple[str, str]]) -> dict[str, list[str]]:
+def _classes(root: Path, part: str, skipped: list[tuple[str, Remark]]) -> dict[str, list[str]]:
     """The pictures of each class, as paths below `root`; what is no picture goes to `skipped`."""
     found: dict[str, list[str]] = {}
     for folder in _entries(root / part)[0]:
@@ -152,7 +153,7 @@ def _classes(root: Path, part: str, skipped: list[tuple[str, str]]) -> dict[str,
             if _is_picture(name):
                 names.append(name)
             else:
-                skipped.append((readable(name), "is no picture, by the end of its name"))
+                skipped.append((readable(name), Remark("is no picture, by the end of its name", key="skipped_ending")))
     return found
 
 

@@ -7,12 +7,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, Remark
 from explorer.pictures import Pixels
 from explorer.training.builtin_data import Arrays
 from explorer.training.draws import Positions, drawn, orders
@@ -24,7 +25,7 @@ from explorer.training.tensor_cache import TensorCache
 
 _SAMPLED_PIXELS = 64_000_000
 
-_FORMAT = 1
+_FORMAT = 2
 """Changes when the same files would be decoded to other pixels."""
 
 PICTURES = TensorCache("pictures", most_sets=4, most_bytes=2 << 30)
@@ -61,7 +62,7 @@ class Wanted:
 
 
 Splits = dict[str, Split]
-Skipped = tuple[tuple[str, str], ...]
+Skipped = tuple[tuple[str, Remark], ...]
 
 
 def splits_of_arrays(arrays: Arrays, wanted: Wanted) -> Splits:
@@ -119,7 +120,7 @@ def splits_of_files(listing: Listing, wanted: Wanted, report: Report) -> tuple[S
         else:
             names = tuple(files.names[row] for row in rows.tolist())
             splits[part] = FileSplit(listing.root, names, labels, wanted.side, wanted.channels)
-    return splits, tuple((name, reason) for name, reason in broken)
+    return splits, tuple((name, Remark.known(*remark)) for name, *remark in broken)
 
 
 class _Draw:
@@ -141,7 +142,7 @@ class _Draw:
 
 def _read(
     listing: Listing, draws: dict[str, _Draw], wanted: Wanted | None, report: Report
-) -> tuple[dict[str, Tensor], list[list[str]]]:
+) -> tuple[dict[str, Tensor], list[list[Any]]]:
     """The positions and images of each part, and (file, reason) of what could not be read.
 
     With `wanted` None the pictures are decoded at the least cost, only to see that they can be.
@@ -149,7 +150,7 @@ def _read(
     side, channels = (wanted.side, wanted.channels) if wanted else (1, 1)
     total, done = sum(len(draw.chosen) for draw in draws.values()), 0
     tensors: dict[str, Tensor] = {}
-    broken: list[list[str]] = []
+    broken: list[list[Any]] = []
     for part, draw in draws.items():
         rows: list[int | None] = draw.chosen.tolist()
         images = torch.empty((len(rows) if wanted else 0, channels, side, side), dtype=torch.uint8)
@@ -170,14 +171,15 @@ def _read(
                 row = unread[index]
                 position = rows[row]
                 assert position is not None
-                broken.append([readable(draw.files.names[position]), readable(reason)])
+                name = readable(draw.files.names[position])
+                broken.append([name, readable(reason), reason.key, reason.values])
                 rows[row] = draw.instead_of(position)
             unread = [unread[index] for index in failed if rows[unread[index]] is not None]
         left = [row for row, position in enumerate(rows) if position is not None]
         tensors[f"{part}.positions"] = torch.tensor([rows[row] for row in left], dtype=torch.int64)
         if wanted:
             tensors[f"{part}.images"] = _closed_up(images, left)
-    return tensors, sorted(broken)
+    return tensors, sorted(broken, key=lambda one: one[:2])
 
 
 def _path(listing: Listing, draw: _Draw, position: int | None) -> Path:
@@ -193,11 +195,11 @@ def _closed_up(images: Tensor, left: list[int]) -> Tensor:
     return images[: len(left)]
 
 
-def _check_left(listing: Listing, labels: Tensor, broken: list[list[str]]) -> None:
+def _check_left(listing: Listing, labels: Tensor, broken: list[list[Any]]) -> None:
     counts = torch.bincount(labels, minlength=len(listing.classes))
     for name, count in zip(listing.classes, counts.tolist(), strict=True):
         if count == 0:
-            reason = next((why for _, why in broken), "")
+            reason = next((why for _, why, *_ in broken), "")
             message = f"No training picture of the class {name!r} can be read: {reason}"
             raise ExplorerError(message, key="data_class_broken", name=name)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from explorer.errors import Remark
 from explorer.pictures import MAX_BYTES, PictureError, Pixels, read_picture
 
 Report = Callable[[float, str], None]
@@ -99,7 +100,7 @@ def _squared(image: Image.Image, side: int) -> Pixels:
 
 def read_all(
     paths: Sequence[Path], into: Callable[[int, Pixels], None], side: int, channels: int, report: Callable[[int], None]
-) -> dict[int, str]:
+) -> dict[int, Remark]:
     """Read many files, several at once.
 
     Args:
@@ -112,13 +113,13 @@ def read_all(
     Returns:
         Position and reason of each file that could not be read.
     """
-    broken: dict[int, str] = {}
+    broken: dict[int, Remark] = {}
 
     def read(position: int) -> None:
         try:
             into(position, read_sized(paths[position], side, channels))
         except PictureError as error:
-            broken[position] = str(error)
+            broken[position] = Remark.known(str(error), error.key, error.values)
 
     at_once = 256
     with _large_ones_are_refused_here(), ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:

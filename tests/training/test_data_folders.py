@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import sys
 import unicodedata
 from pathlib import Path
@@ -411,3 +412,23 @@ def test_progress_rises_and_what_it_raises_ends_the_reading(folder: Path, home: 
     with pytest.raises(KeyboardInterrupt):
         load_dataset(folder, image_size=12, on_progress=stop)
     assert len(list(PICTURES.folder.iterdir())) == 1
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["read", "kept"])
+def test_what_is_wrong_can_be_said_in_korean(tmp_path: Path, again: bool) -> None:
+    """From the files and from what was kept of them."""
+    from explorer.language import text
+
+    root = make_folder(tmp_path / "pets", [""], ["ant", "bee"])
+    (root / "ant" / "0.png").write_bytes(b"no picture")
+    (root / "bee" / "list.csv").write_text("a,b", encoding="utf-8")
+    if again:
+        load_dataset(root)
+    summary = load_dataset(root).summary
+    said = [text(f"error.{reason.key}", "ko", **reason.values) for _, reason in summary.skipped]
+    assert len(said) == 2
+    assert all(re.search("[가-힣]", sentence) for sentence in said)
+    [note] = summary.notes
+    assert text(f"error.{note.key}", "ko", **note.values) == (
+        "테스트 폴더가 없어 각 클래스의 20%를 시드 0에 따라 뽑아 테스트에 씁니다."
+    )
