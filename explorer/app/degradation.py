@@ -19,7 +19,7 @@ from explorer.app import (
     widgets,
 )
 from explorer.app.address import PageState, from_query
-from explorer.app.events import FORETELLING, LOOKING, STREAMING
+from explorer.app.events import FORETELLING, LOOKING, QUICK, STREAMING
 from explorer.app.lesson_choice import DEFAULT_DATA, known_nets
 from explorer.app.problems import reported, sentence
 from explorer.app.progressive import Report, progressive
@@ -317,6 +317,8 @@ def _build_constructed(language: str) -> gr.Dropdown:
             yield gr.skip(), "", widgets.problem(sentence(error, language))
 
     button.click(reported(language)(construct), [source], [chart, busy, problem], **STREAMING)
+    # What was wrong, that there is no trained net, is so no more.
+    source.change(lambda: "", None, [problem], **QUICK)
     return source
 
 

@@ -19,7 +19,7 @@ from explorer.language import text
 from explorer.lessons.sentences import data_title
 from explorer.progress import duration
 from explorer.run_results import Run
-from explorer.train_config import TRAIN_OPTIONS
+from explorer.train_config import CHOICES, TRAIN_OPTIONS
 
 _COLUMNS = ("name", "net", "data", "recipe", "status", "epochs", "best", "last", "train", "took", "when")
 _NUMBERS = {"epochs", "best", "last", "train", "took", "when"}
@@ -96,7 +96,7 @@ def differences(runs: Sequence[Run], language: str) -> list[tuple[str, list[str]
     for name in TRAIN_OPTIONS:
         chosen = [getattr(run.train, name) for run in runs]
         if name not in _SHOWN_APART and (name in runs[0].train.changed() if alone else len(set(chosen)) > 1):
-            values = [_value(_named_file(name, value), language) for value in chosen]
+            values = [_figure(name, value, language) for value in chosen]
             rows.append((text(f"train.{name}", language), _told_apart(chosen, values)))
     devices = [str(run.train.devices) for run in runs]
     if len(set(devices)) > 1:
@@ -136,6 +136,13 @@ def _told_apart(chosen: Sequence[Any], words: Sequence[str]) -> list[str]:
 def _named_file(name: str, value: Any) -> Any:
     """A file of weights by its own name: where it lies is nobody's business."""
     return Path(value).name if name == "start_from" and value else value
+
+
+def _figure(name: str, value: Any, language: str) -> str:
+    """A figure of a training, in the words that the Train tab has for it."""
+    if name in CHOICES and value is not None:
+        return text(f"train.{name}.{value}", language)
+    return _value(_named_file(name, value), language)
 
 
 def _value(value: Any, language: str) -> str:

@@ -155,7 +155,11 @@ def detail(run: Run, live: Sequence[Run], language: str, forecast: Forecast) -> 
     key = f"train.{run.status}" + ("" if run.epochs else ".nothing")
     best = next((metrics for metrics in run.epochs if metrics.epoch == run.best_epoch), None)
     values = {"error": units.percent(best.test_error), "best": best.epoch} if best else {}
-    return text(key, language, epochs=len(run.epochs), took=took, device=run.device, **values)
+    said = text(key, language, epochs=len(run.epochs), took=took, device=run.device, **values)
+    if run.status == "finished" and run.train.schedule == "plateau" and len(run.epochs) < (run.train.epochs or 0):
+        # Otherwise "42 of 74" looks like a run that was cut off.
+        said += " " + text("train.finished.early", language, done=len(run.epochs), planned=run.train.epochs)
+    return said
 
 
 def _epoch(run: Run) -> int:

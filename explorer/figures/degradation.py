@@ -16,6 +16,9 @@ _DASHES = ("solid", "dash", "dot", "dashdot")
 _TRAIN_WIDTH, _TEST_WIDTH = 1.3, 3.2
 _GAP = 0.05
 
+_MOST_TICKS = 6
+"""Epochs up to which each has its tick: there are no half epochs, and a panel is narrow."""
+
 
 def degradation_data(lesson: LessonResult) -> pd.DataFrame:
     """One row for each net and finished epoch.
@@ -90,6 +93,7 @@ def plot_degradation(lesson: LessonResult, language: str = "en") -> go.Figure:
                     "anchor": f"y{suffix}",
                     "title": text("figure.axis.epoch", language),
                     "range": [0, longest * 1.04],
+                    "dtick": 1 if longest <= _MOST_TICKS else None,
                 },
                 f"yaxis{suffix}": {
                     "anchor": f"x{suffix}",
