@@ -113,7 +113,7 @@ def test_a_recipe_that_starts_from_a_trained_net_takes_the_newest() -> None:
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_the_source_and_what_is_different_are_said(language: str) -> None:
     said = training_recipe.source(TrainConfig("digits", recipe="resnet-cifar", epochs=3), None, language)
-    assert "arXiv 1512.03385, section 4.2" in said
+    assert f"arXiv 1512.03385, {'4.2절' if language == 'ko' else 'section 4.2'}" in said
     assert said.count("<li>") >= 3
     assert "64000" in said
 
