@@ -71,6 +71,9 @@ if TYPE_CHECKING:
     from explorer.figures.stage_probes import describe_stage_probes as describe_stage_probes
     from explorer.figures.stage_probes import plot_stage_probes as plot_stage_probes
     from explorer.figures.stage_probes import stage_probes_data as stage_probes_data
+    from explorer.figures.transfer_experiment import describe_experiment as describe_experiment
+    from explorer.figures.transfer_experiment import experiment_data as experiment_data
+    from explorer.figures.transfer_experiment import plot_experiment as plot_experiment
     from explorer.jobs.queue import resume as resume
     from explorer.jobs.queue import stop as stop
     from explorer.jobs.queue import submit as submit
@@ -89,6 +92,12 @@ if TYPE_CHECKING:
     from explorer.lessons.sentences import describe_guess as describe_guess
     from explorer.lessons.sentences import describe_lesson as describe_lesson
     from explorer.lessons.sentences import describe_lesson_limits as describe_lesson_limits
+    from explorer.lessons.transfer_experiment import plan_experiment as plan_experiment
+    from explorer.lessons.transfer_experiment import read_experiment as read_experiment
+    from explorer.lessons.transfer_experiment import resume_experiment as resume_experiment
+    from explorer.lessons.transfer_experiment import run_experiment as run_experiment
+    from explorer.lessons.transfer_experiment import start_experiment as start_experiment
+    from explorer.lessons.transfer_experiment import stop_experiment as stop_experiment
     from explorer.models.create import create_model as create_model
     from explorer.papers.loader import published as published
     from explorer.pictures import photograph as photograph
@@ -116,6 +125,7 @@ if TYPE_CHECKING:
     from explorer.training.imagenet import imagenet_weights as imagenet_weights
     from explorer.training.loop import fit as fit
     from explorer.training.predicting import predict as predict
+    from explorer.training.rate_range import rate_range as rate_range
     from explorer.training.runs import RunStore as RunStore
     from explorer.training.stage_probes import probe_stages as probe_stages
     from explorer.training.trained import evaluate as evaluate
@@ -159,6 +169,7 @@ _HOMES = {
     "describe_design": "explorer.figures.designs",
     "describe_diagram": "explorer.figures.diagram",
     "describe_effective": "explorer.figures.field_picture",
+    "describe_experiment": "explorer.figures.transfer_experiment",
     "describe_field_growth": "explorer.figures.field_growth",
     "describe_field_on_picture": "explorer.figures.field_picture",
     "describe_guess": "explorer.lessons.sentences",
@@ -176,6 +187,7 @@ _HOMES = {
     "effective_receptive_field": "explorer.analysis.effective_field",
     "effective_receptive_field_steps": "explorer.analysis.effective_field",
     "evaluate": "explorer.training.trained",
+    "experiment_data": "explorer.figures.transfer_experiment",
     "fetch_dataset": "explorer.training.downloads",
     "fetch_imagenet": "explorer.training.imagenet",
     "field_growth_data": "explorer.figures.field_growth",
@@ -199,11 +211,13 @@ _HOMES = {
     "one_block_data": "explorer.figures.one_block",
     "one_block_steps": "explorer.lessons.one_block",
     "photograph": "explorer.pictures",
+    "plan_experiment": "explorer.lessons.transfer_experiment",
     "plan_lesson": "explorer.lessons.degradation",
     "plot_constructed": "explorer.figures.constructed",
     "plot_degradation": "explorer.figures.degradation",
     "plot_design": "explorer.figures.designs",
     "plot_diagram": "explorer.figures.diagram",
+    "plot_experiment": "explorer.figures.transfer_experiment",
     "plot_field_growth": "explorer.figures.field_growth",
     "plot_field_on_picture": "explorer.figures.field_picture",
     "plot_layer_costs": "explorer.figures.layer_costs",
@@ -216,11 +230,15 @@ _HOMES = {
     "probe_stages": "explorer.training.stage_probes",
     "progress_words": "explorer.progress",
     "published": "explorer.papers.loader",
+    "rate_range": "explorer.training.rate_range",
+    "read_experiment": "explorer.lessons.transfer_experiment",
     "read_lesson": "explorer.lessons.degradation",
     "read_picture": "explorer.pictures",
     "receptive_field": "explorer.analysis.receptive_field",
     "resume": "explorer.jobs.queue",
+    "resume_experiment": "explorer.lessons.transfer_experiment",
     "resume_lesson": "explorer.lessons.degradation",
+    "run_experiment": "explorer.lessons.transfer_experiment",
     "run_lesson": "explorer.lessons.degradation",
     "running_data": "explorer.figures.comparison",
     "shipped_card": "explorer.cards",
@@ -228,8 +246,10 @@ _HOMES = {
     "square": "explorer.pictures",
     "stacked_convs": "explorer.analysis.calculators",
     "stage_probes_data": "explorer.figures.stage_probes",
+    "start_experiment": "explorer.lessons.transfer_experiment",
     "start_lesson": "explorer.lessons.degradation",
     "stop": "explorer.jobs.queue",
+    "stop_experiment": "explorer.lessons.transfer_experiment",
     "stop_lesson": "explorer.lessons.degradation",
     "submit": "explorer.jobs.queue",
     "totals_data": "explorer.figures.comparison",

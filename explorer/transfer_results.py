@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["queued", "running", "finished", "stopped", "failed", "interrupted"]
+"""As of a run."""
 
 
 @dataclass(frozen=True)
@@ -84,3 +88,71 @@ class RateRange:
 
     trials: tuple[RateTrial, ...]
     suggestion: float | None
+
+
+@dataclass(frozen=True)
+class ExperimentCell:
+    """One training of a transfer experiment.
+
+    Attributes:
+        strategy: `scratch`, or a strategy of `TrainConfig` from the trained net.
+        per_class: training pictures of each class; None for all.
+        seed: of the pictures, the order and the new weights.
+        run_id: of its run.
+        status: of its run.
+        accuracy: on the test pictures after the last epoch; None before the first.
+        seconds: that it has taken.
+    """
+
+    strategy: str
+    per_class: int | None
+    seed: int
+    run_id: str
+    status: Status
+    accuracy: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TransferExperiment:
+    """Several strategies on several amounts of one data set, as far as they have come.
+
+    Attributes:
+        group: its name: the group of its runs.
+        net: label of the net.
+        start: what the trained net is, as in `TrainConfig.start_from`; empty if nothing but scratch was asked for.
+        dataset: name of the data.
+        most_per_class: training pictures of a class on average, where all are taken.
+        cells: its trainings, in the order in which they are run.
+    """
+
+    group: str
+    net: str
+    start: str
+    dataset: str
+    most_per_class: float
+    cells: tuple[ExperimentCell, ...]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether any of it trains or waits for its turn."""
+        return any(cell.status in ("queued", "running") for cell in self.cells)
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(cell.strategy for cell in self.cells))
+
+    @property
+    def sizes(self) -> tuple[int | None, ...]:
+        """Training pictures of each class, the fewest first, all of them last."""
+        found = dict.fromkeys(cell.per_class for cell in self.cells)
+        return tuple(sorted(found, key=lambda size: float("inf") if size is None else size))
+
+    def accuracies(self, strategy: str, per_class: int | None) -> tuple[float, ...]:
+        """Of the finished trainings of one kind, one for each seed."""
+        return tuple(
+            cell.accuracy
+            for cell in self.cells
+            if (cell.strategy, cell.per_class, cell.status) == (strategy, per_class, "finished")
+            and cell.accuracy is not None
+        )

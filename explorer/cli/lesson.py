@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,7 @@ from explorer.errors import ConfigError
 if TYPE_CHECKING:
     from explorer.lesson_results import LessonResult
 
-app = typer.Typer(help="Degradation, the constructed solution, and one block.")
+app = typer.Typer(help="Degradation, transfer, and two small experiments.")
 
 
 @app.callback(invoke_without_command=True)
@@ -134,3 +134,62 @@ def _whole(name: str, text: str) -> int:
     if not (text.isdecimal() and len(text) <= 10):
         raise ConfigError(f"{name}={text[:40]!r} is not possible: use a whole number.")
     return int(text)
+
+
+@app.command()
+def transfer(
+    net: Annotated[str, typer.Argument(metavar="NAME", help="A net of `explorer weights list`, or with --weights.")],
+    data: Annotated[str, typer.Option(metavar="NAME|DIR|ZIP", help="What to learn from.")],
+    weights: Annotated[str, typer.Option(metavar="shipped|imagenet|FILE|RUN", help="What to start from.")] = "shipped",
+    strategies: Annotated[
+        str, typer.Option(metavar="A,B,...", help="Of scratch, probe, last, layerwise, gradual, all.")
+    ] = "scratch,probe,all",
+    sizes: Annotated[str, typer.Option(metavar="A,B,...", help="Training pictures per class; or all.")] = "5,20,50",
+    seeds: Annotated[str, typer.Option(metavar="A,B,...", help="As many trainings of each kind.")] = "0,1,2",
+    epochs: Annotated[str | None, typer.Option(metavar="NUMBER", help="[default: for about 200 batches]")] = None,
+    device: Annotated[str, typer.Option(metavar="NAME", help="Where to train.")] = "auto",
+    format: Format = "table",
+) -> None:
+    """Train by several strategies on several amounts of one data set."""
+    writers.checked_format(format)
+    from explorer import tables
+    from explorer.figures.transfer_experiment import describe_experiment, experiment_data
+    from explorer.lessons.transfer_experiment import plan_experiment, run_experiment
+    from explorer.options import read_net
+    from explorer.training.data import full_name
+    from explorer.transfer_results import TransferExperiment
+
+    amounts = [None if size == "all" else _whole("sizes", size) for size in _names(sizes)]
+    more: dict[str, Any] = {} if epochs is None else {"epochs": _whole("epochs", epochs)}
+    plan = plan_experiment(
+        read_net(net),
+        weights,
+        full_name(data),
+        strategies=_names(strategies),
+        sizes=amounts,
+        seeds=[_whole("seeds", seed) for seed in _names(seeds)],
+        device=device,
+        **more,
+    )
+    telling = format in ("table", "markdown")
+
+    def tell(experiment: TransferExperiment) -> None:
+        done = sum(cell.status == "finished" for cell in experiment.cells)
+        output.write(f"{done} of {len(experiment.cells)} trainings are done.")
+
+    experiment = run_experiment(plan, on_cell=tell if telling else None)
+    if not telling:
+        output.write(tables.frame_to(experiment_data(experiment), format))
+        return
+    rows = [
+        [
+            strategy,
+            "all" if size is None else str(size),
+            ", ".join(units.percent(accuracy) for accuracy in experiment.accuracies(strategy, size)),
+        ]
+        for size in experiment.sizes
+        for strategy in experiment.strategies
+    ]
+    write = writers.markdown_table if format == "markdown" else writers.text_table
+    output.write(write(["Strategy", "Pictures per class", "Test accuracy, a figure a seed"], rows, {1}))
+    output.write("\n" + describe_experiment(experiment))

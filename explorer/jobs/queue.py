@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 
 from explorer.config import ModelConfig
 from explorer.errors import ExplorerError
@@ -55,6 +56,37 @@ def submit(
         store.delete(run.run_id)
         raise
     return store.get(run.run_id)
+
+
+def submit_all(
+    store: RunStore, pairs: Sequence[tuple[ModelConfig, TrainConfig]], *, group: str, owner: str = ""
+) -> list[Run]:
+    """Queue trainings that belong together. One process trains them all, one after the other: many short ones.
+
+    Args:
+        store: where to record them.
+        pairs: the nets, and how to train each.
+        group: what they belong to.
+        owner: who starts them.
+
+    Raises:
+        TrainingError: one needs more memory than is free.
+        StoreError: the store cannot be written.
+        ConfigError: this machine has no such device.
+    """
+    for model, train in dict.fromkeys(pairs):
+        check(store, model, train)
+    runs: list[Run] = []
+    try:
+        for model, train in pairs:
+            runs.append(store.create(model, train, group=group, owner=owner))
+        _start(store, *runs)
+    except BaseException:
+        for run in reversed(runs):
+            store.request_stop(run.run_id)
+            store.delete(run.run_id)
+        raise
+    return [store.get(run.run_id) for run in runs]
 
 
 def resume(store: RunStore, run: str) -> Run:
@@ -128,12 +160,14 @@ def worker_of(store: RunStore, run_id: str) -> subprocess.Popen[bytes] | None:
     return _WORKERS.get((str(store.path), run_id))
 
 
-def _start(store: RunStore, run: Run) -> None:
+def _start(store: RunStore, *runs: Run) -> None:
     _forget_ended()
-    store.adopt(run.run_id, slots=slots_of(run.train))  # its place in the queue is from now on
-    command = [sys.executable, "-u", "-m", "explorer.jobs.worker", str(store.path), run.run_id]
+    for run in runs:
+        store.adopt(run.run_id, slots=slots_of(run.train))  # its place in the queue is from now on
+    ids = [run.run_id for run in runs]
+    command = [sys.executable, "-u", "-m", "explorer.jobs.worker", str(store.path), *ids]
     try:
-        with (store.folder(run.run_id) / LOG).open("ab") as log:
+        with (store.folder(ids[0]) / LOG).open("ab") as log:
             # A session of its own: Ctrl-C in the app's terminal is for the app, which then stops its workers itself.
             worker = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -142,10 +176,12 @@ def _start(store: RunStore, run: Run) -> None:
         message = f"The training process could not be started ({error.strerror})."
         raise ExplorerError(message, key="worker_start", reason=error.strerror) from error
     with _LOCK:
-        _WORKERS[str(store.path), run.run_id] = worker
+        for run_id in ids:
+            _WORKERS[str(store.path), run_id] = worker
     # So that the system forgets it when it ends, whether or not anybody asks for it then.
-    threading.Thread(target=worker.wait, name=f"end-of-{run.run_id}", daemon=True).start()
-    store.adopt(run.run_id, pid=worker.pid)
+    threading.Thread(target=worker.wait, name=f"end-of-{ids[0]}", daemon=True).start()
+    for run_id in ids:
+        store.adopt(run_id, pid=worker.pid)
 
 
 def _forget_ended() -> None:

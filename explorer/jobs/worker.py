@@ -1,4 +1,4 @@
-"""The process of one run: `python -m explorer.jobs.worker STORE_FOLDER RUN_ID`.
+"""The process of one run, or of several that belong together: `python -m explorer.jobs.worker STORE_FOLDER RUN_ID...`.
 
 It waits for its turn, trains and ends. What it prints goes into the run's log. SIGTERM asks it to stop, as the button
 does: within one batch, and the checkpoints are kept.
@@ -37,21 +37,26 @@ class _KeepMemory(Callback):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Train one run.
+    """Train one run, or several one after the other.
 
     Args:
-        arguments: the store's folder and the run's id.
+        arguments: the store's folder and the runs' ids.
 
     Returns:
-        The exit code: 0 when finished or stopped, 1 when failed.
+        The exit code: 0 when all have finished or were stopped, 1 when one has failed.
     """
-    folder, run_id = arguments
+    folder, *run_ids = arguments
     asked = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: asked.set())
     if hasattr(os, "nice"):
         os.nice(NICER)
+    store = RunStore(Path(folder))
+    return max([_train(store, run_id, asked) for run_id in run_ids], default=0)
+
+
+def _train(store: RunStore, run_id: str, asked: threading.Event) -> int:
     try:
-        run = run_here(RunStore(Path(folder)), run_id, should_stop=asked.is_set, callbacks=[_KeepMemory()])
+        run = run_here(store, run_id, should_stop=asked.is_set, callbacks=[_KeepMemory()])
     except ExplorerError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
