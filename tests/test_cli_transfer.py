@@ -134,3 +134,41 @@ def test_mistakes_get_a_sentence_and_leave_no_run(
     assert said in error
     assert error.count("\n") == 1
     assert [run.name for run in RunStore().list()] == ["source"]
+
+
+def test_probing_every_stage(source: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["probe", "resnet8", "--weights", "source", "--data", "digits", "--subset", "5", "--device", "cpu"]
+    capsys.readouterr()
+    assert main([*command, "--format", "json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [probe["stage"] for probe in result["probes"]] == ["stem", "layer1", "layer2", "layer3"]
+    assert (result["train_pictures"], result["test_pictures"], result["weights"]) == (50, 359, "source")
+    for format in ("table", "csv", "markdown"):
+        assert main([*command, "--format", format]) == 0
+        assert "layer3" in capsys.readouterr().out
+    random = ["probe", "resnet8:in_channels=1,image_size=8", "--weights", "none", "--data", "digits", "--subset", "5"]
+    assert main([*random, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["weights"] == ""
+
+
+def test_trying_learning_rates(source: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["rate-range", "resnet8", "--weights", "source", "--data", "digits", *TINY]
+    capsys.readouterr()
+    assert main([*command, "--format", "json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    rates = [trial["lr"] for trial in result["trials"]]
+    assert rates == sorted(rates)
+    assert result["suggestion"] is None or rates[0] / 10 <= result["suggestion"] <= rates[-1]
+    assert main(command) == 0
+    assert "Learning rate" in capsys.readouterr().out
+
+
+def test_comparing_strategies(source: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["lesson", "transfer", "resnet8", "--weights", "source", "--data", "digits", "--sizes", "2,5"]
+    capsys.readouterr()
+    assert main([*command, "--seeds", "0", "--epochs", "1", "--strategies", "scratch,probe", "--device", "cpu"]) == 0
+    out = capsys.readouterr().out
+    assert "4 of 4 trainings are done." in out
+    assert "With 5 pictures per class" in out
+    assert main([*command, "--strategies", "some"]) == 2
+    assert "strategy='some' is not possible" in capsys.readouterr().err

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from explorer.cards import SUFFIX, shipped_cards
+
 TOP = Path(__file__).parents[1]
 START_SECONDS = 90
 
@@ -60,6 +62,8 @@ def test_the_wheel_holds_all_that_belongs_to_it(wheel: Path) -> None:
     assert {f"explorer/strings/{language}.json" for language in ("en", "ko")} <= names
     assert {f"explorer/papers/data/{name}.csv" for name in ("papers", "vgg", "resnet", "identity", "lecture")} <= names
     assert "explorer/shipped/weights/README.md" in names
+    for card in shipped_cards():
+        assert {f"explorer/shipped/weights/{card.name}{end}" for end in (".json", SUFFIX)} <= names
     assert any(name.startswith("explorer/shipped/notebooks/") for name in names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     for file in (TOP / "explorer").rglob("*"):
@@ -82,6 +86,17 @@ def test_its_commands_work_anywhere(installed: Path, tmp_path: Path) -> None:
     assert "vgg_d" in run([installed / "explorer", "list"], tmp_path)
     data = json.loads(run([installed / "explorer", "layers", "resnet20", "--format", "json"], tmp_path))
     assert data["totals"]["params"] == 269_722
+
+
+def test_its_weights_are_whole_and_loaded(installed: Path, tmp_path: Path) -> None:
+    said = run([installed / "explorer", "weights", "verify"], tmp_path)
+    assert said.count("as its card says") == len(shipped_cards()) > 0
+    script = (
+        "import explorer\n"
+        "net = explorer.create_model(explorer.shipped_cards()[0].name, weights='shipped')\n"
+        "print(len(net.card.classes))\n"
+    )
+    assert run([installed / "python", "-c", script], tmp_path).strip() == "10"
 
 
 def test_it_finds_what_it_ships(installed: Path, tmp_path: Path) -> None:
