@@ -318,7 +318,7 @@ def _build_constructed(language: str) -> gr.Dropdown:
 
     button.click(reported(language)(construct), [source], [chart, busy, problem], **STREAMING)
     # What was wrong, that there is no trained net, is so no more.
-    source.change(lambda: "", None, [problem], **QUICK)
+    source.change(reported(language)(lambda: ""), None, [problem], **QUICK)
     return source
 
 
