@@ -77,7 +77,7 @@ def test_the_curves_can_be_seen_without_a_guess(visit: Visit, lesson: str) -> No
 
 def test_the_deeper_net_is_built_and_is_as_good(visit: Visit, lesson: str) -> None:
     visitor = visit(f"/?tab=degradation&nets={','.join(NETS)}&lesson={lesson}&guess=-")
-    expect(visitor.find("#constructed-source input")).to_have_value(re.compile("Plain-8 · digits"))
+    expect(visitor.find("#constructed-source input")).to_have_value(re.compile("Plain-8 · Digits"))
     visitor.find("#constructed-start").click()
     visitor.drawn("constructed-chart")
     caption = visitor.caption("constructed-chart")
