@@ -88,7 +88,9 @@ def device_name(device: torch.device) -> str:
     """The device in words."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{platform.processor() or platform.machine()} {device.type.upper()}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    words = "1 thread" if threads == 1 else f"{threads} threads"
+    return f"{platform.processor() or platform.machine()} {device.type.upper()}, {words}"
 
 
 def computes_in_bf16(device: torch.device) -> bool:
