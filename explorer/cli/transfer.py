@@ -159,6 +159,7 @@ def probe(
         str, typer.Option(metavar="shipped|imagenet|FILE|RUN|none", help="Whose features; none: random weights.")
     ] = "shipped",
     subset: Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="Training pictures per class.")] = None,
+    test_subset: Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="Test pictures per class.")] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="Of the draw.")] = 0,
     device: Annotated[str, typer.Option(metavar="NAME", help="Where to compute.")] = "auto",
     format: Format = "table",
@@ -166,11 +167,10 @@ def probe(
     """Fit a linear layer to every stage of a net, and test it."""
     writers.checked_format(format)
     from explorer.training.backbones import load_backbone
-    from explorer.training.stage_probes import probe_stages, untrained
+    from explorer.training.stage_probes import probe_stages
 
-    data, asked = _available(data), read_net(net)
-    backbone = untrained(asked, seed) if weights == "none" else load_backbone(asked, weights)
-    result = probe_stages(backbone, data, subset=subset, seed=seed, device=device)
+    backbone = load_backbone(read_net(net), weights)
+    result = probe_stages(backbone, _available(data), subset=subset, test_subset=test_subset, seed=seed, device=device)
     fields = ("stage", "depth", "features", "train_accuracy", "accuracy", "low", "high")
     rows = [[getattr(one, name) for name in fields] for one in result.probes]
     if format == "json":

@@ -14,9 +14,10 @@ from explorer.jobs import queue
 from explorer.jobs.running import run_here
 from explorer.run_results import Run
 from explorer.train_config import CHOICES, TrainConfig
+from explorer.training.backbones import RANDOM
 from explorer.training.data import dataset_info
 from explorer.training.runs import RunStore
-from explorer.training.transfer import SCRATCH, transfer
+from explorer.training.transfer import transfer
 from explorer.transfer_results import ExperimentCell, TransferExperiment
 
 SCRATCH_STRATEGY = "scratch"
@@ -79,7 +80,7 @@ def plan_experiment(
 
     >>> plan = plan_experiment("resnet8", "none", "digits", strategies=["scratch"], sizes=[5, 20], seeds=[0])
     >>> [(train.subset, train.epochs) for _, train in plan.pairs]
-    [(5, 40), (20, 34)]
+    [(5, 40), (20, 29)]
     """
     known = (SCRATCH_STRATEGY, *CHOICES["strategy"])
     for strategy in strategies:
@@ -93,7 +94,7 @@ def plan_experiment(
     started: dict[str, tuple[ModelConfig, TrainConfig]] = {}
     for strategy in dict.fromkeys(strategies):
         scratch = strategy == SCRATCH_STRATEGY
-        source, how = (SCRATCH, "all") if scratch else (weights, strategy)
+        source, how = (RANDOM, "all") if scratch else (weights, strategy)
         started[strategy] = transfer(net, source, data, strategy=how, store=store, **training)
     if SCRATCH_STRATEGY in started and len(started) > 1:
         # The same net at the same size; its options are those of the weights.
@@ -218,3 +219,14 @@ def _cell(run: Run) -> ExperimentCell:
         accuracy=1 - run.epochs[-1].test_error if run.epochs else None,
         seconds=run.wall_seconds,
     )
+
+
+def list_experiments(store: RunStore | None = None, *, owner: str | None = None) -> list[str]:
+    """The experiments in a store, the newest first.
+
+    Args:
+        store: default: in explorer's home.
+        owner: only those of this owner.
+    """
+    runs = (store or RunStore()).list(owner=owner)
+    return list(dict.fromkeys(run.group for run in runs if run.group.startswith(GROUP)))

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from explorer.cards import shipped_card, shipped_file
+from explorer.cards import shipped_card, shipped_cards, shipped_file
 from explorer.config import ModelConfig
 from explorer.errors import CheckpointError, ConfigError, UnknownNameError
 from explorer.models.create import as_config, create_model
@@ -25,6 +25,9 @@ from explorer.training.trained import weights_file
 
 _OF_THE_WEIGHTS = ("num_classes", "image_size", "init", "seed", "zero_init_last_bn")
 """Options that follow the weights: the head's and the pictures', and what only initial weights have."""
+RANDOM = "none"
+"""Instead of weights: random ones."""
+
 _MOST_CLASSES = 1_000_000
 _SHOWN = 3
 _COUNTER = "num_batches_tracked"
@@ -37,7 +40,7 @@ class Backbone:
     Attributes:
         model: the net with its own head, in evaluation mode, on the CPU, in single precision; nothing of it is frozen.
         config: its configuration, with its own classes and picture size.
-        source: `shipped`, `imagenet`, a run's name, or a file's.
+        source: `shipped`, `imagenet`, a run's name, or a file's; empty for random weights.
         dataset: name of the data that it was trained on; empty if unknown.
         classes: names of its outputs; empty if unknown.
         mean: of each channel of the pictures, on a scale from 0 to 1, as they were normalised; empty if unknown.
@@ -85,7 +88,7 @@ def load_backbone(net: str | ModelConfig, weights: str, store: RunStore | None =
             them, all other options are those asked for; other weights say them, and an option that was asked for must
             not differ.
         weights: `shipped` (those that come with explorer), `imagenet` (torchvision's; `fetch_imagenet` fetches them),
-            a file, or the name or id of a run, of which it is the best epoch.
+            a file, the name or id of a run, of which it is the best epoch, or `none`: random ones, for comparison.
         store: where to look for runs; default: in explorer's home.
 
     Raises:
@@ -95,12 +98,27 @@ def load_backbone(net: str | ModelConfig, weights: str, store: RunStore | None =
             names the first values that do not.
     """
     asked = as_config(net)
+    if weights == RANDOM:
+        return _random(control_config(asked) or asked)
     if weights == "shipped":
         return _shipped(asked)
     if weights == "imagenet":
         return _imagenet(asked)
     path, source = _file(weights, store or RunStore())
     return _own(asked, path, source) if _is_own(path) else _foreign(asked, path, source)
+
+
+def control_config(asked: ModelConfig) -> ModelConfig | None:
+    """The net as its shipped weights have it, so that random ones differ from them in nothing else.
+
+    None where other options were asked for, or no weights of the net come with explorer.
+    """
+    return next((card.model for card in shipped_cards() if card.name == asked.arch and not asked.overrides()), None)
+
+
+def _random(config: ModelConfig) -> Backbone:
+    net = create_model(config).eval()
+    return Backbone(net, config, "", "", (), (), (), (), tuple(net.state_dict()), (), ())
 
 
 def _shipped(asked: ModelConfig) -> Backbone:

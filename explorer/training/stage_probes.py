@@ -8,7 +8,6 @@ from itertools import accumulate
 
 import torch
 
-from explorer.config import ModelConfig
 from explorer.models.stages import stages
 from explorer.train_config import TrainConfig
 from explorer.training.augment import Augmentation
@@ -28,6 +27,7 @@ def probe_stages(
     data: str,
     *,
     subset: int | None = None,
+    test_subset: int | None = None,
     seed: int = 0,
     device: str = "auto",
     on_progress: Report | None = None,
@@ -41,6 +41,7 @@ def probe_stages(
         backbone: the net, see `load_backbone`.
         data: name of a data set, or the path of an image folder or of a zip of one.
         subset: training pictures of each class, drawn by `seed`.
+        test_subset: test pictures of each class.
         seed: of the draw, and of the division of a folder without a test part.
         device: where to compute.
         on_progress: told the share that is done and what is being done.
@@ -53,7 +54,13 @@ def probe_stages(
     report = on_progress or (lambda share, what: None)
     where, config = resolve_device(device), backbone.config
     dataset = load_dataset(
-        data, image_size=config.image_size, channels=config.in_channels, subset=subset, seed=seed, on_progress=report
+        data,
+        image_size=config.image_size,
+        channels=config.in_channels,
+        subset=subset,
+        test_subset=test_subset,
+        seed=seed,
+        on_progress=report,
     )
     mean, std = (backbone.mean, backbone.std) if backbone.mean else (dataset.mean, dataset.std)
     plain = TrainConfig("digits", flip=False, crop_padding=0)
@@ -85,15 +92,6 @@ def probe_stages(
         chance=torch.bincount(dataset.test.labels).max().item() / len(dataset.test),
         seconds=time.perf_counter() - began,
     )
-
-
-def untrained(config: ModelConfig, seed: int = 0) -> Backbone:
-    """The same net with initial weights, for comparison: its features are random."""
-    from explorer.models.create import create_model
-
-    net = create_model(config.replace(seed=seed)).eval()
-    names = tuple(net.state_dict())
-    return Backbone(net, net.config, "", "", (), (), (), (), names, (), ())
 
 
 def _told(report: Report, low: float, high: float, share: float) -> None:

@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from explorer import paths
-from explorer.cards import SUFFIX, shipped_cards
+from explorer.cards import SUFFIX
 from explorer.config import ModelConfig
 from explorer.models.create import as_config
 from explorer.train_config import TrainConfig
-from explorer.training.backbones import Backbone, load_backbone
+from explorer.training.backbones import RANDOM, Backbone, control_config, load_backbone
 from explorer.training.checkpoints import config_fields, write_tensors
 from explorer.training.data import dataset_info
 from explorer.training.fitting import adapt_to_data
 from explorer.training.runs import RunStore
-
-SCRATCH = "none"
-"""Instead of weights: the control, the same net from random ones."""
 
 RECIPE = "fine-tune"
 SCRATCH_RECIPE = "fast"
@@ -60,8 +57,8 @@ def transfer(
     """
     info = dataset_info(data)
     asked = as_config(net)
-    if weights == SCRATCH:
-        own, start = _control(asked), None
+    if weights == RANDOM:
+        own, start = control_config(asked), None
     else:
         own, start = _start(asked, weights, store or RunStore())
     keep = () if own is None else ("in_channels", "image_size")
@@ -71,11 +68,6 @@ def transfer(
     recipe = training.pop("recipe", None) or (SCRATCH_RECIPE if start is None else RECIPE)
     train = TrainConfig(data, recipe=recipe, strategy=strategy, start_from=start, **training)  # type: ignore[arg-type]
     return model, train
-
-
-def _control(asked: ModelConfig) -> ModelConfig | None:
-    """The net as its shipped weights have it, so that only the weights are different; None if there are none."""
-    return next((card.model for card in shipped_cards() if card.name == asked.arch and not asked.overrides()), None)
 
 
 def _start(asked: ModelConfig, weights: str, store: RunStore) -> tuple[ModelConfig, str]:

@@ -12,8 +12,9 @@ from sklearn.preprocessing import StandardScaler
 
 from explorer import ModelConfig, load_dataset
 from explorer.figures.stage_probes import describe_stage_probes, plot_stage_probes, stage_probes_data
+from explorer.training.backbones import load_backbone
 from explorer.training.linear import STRENGTH
-from explorer.training.stage_probes import probe_stages, untrained
+from explorer.training.stage_probes import probe_stages
 from explorer.transfer_results import StageProbes
 
 NET = ModelConfig("resnet8", num_classes=10, in_channels=1, image_size=8)
@@ -27,7 +28,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 
 def test_each_stage_is_what_scikit_learn_finds_by_itself() -> None:
-    backbone = untrained(NET)
+    backbone = load_backbone(NET, "none")
     result = probe_stages(backbone, "digits", subset=20, device="cpu")
     assert [(p.stage, p.depth, p.features) for p in result.probes] == [
         *(("stem", 1, 16), ("layer1", 3, 16), ("layer2", 5, 32), ("layer3", 7, 64)),
@@ -57,7 +58,7 @@ def test_progress_only_grows() -> None:
         if what != "reading pictures":
             told.append(share)
 
-    probe_stages(untrained(NET), "digits", subset=5, device="cpu", on_progress=tell)
+    probe_stages(load_backbone(NET, "none"), "digits", subset=5, device="cpu", on_progress=tell)
     assert told == sorted(told)
     assert told[-1] == pytest.approx(1)
 
