@@ -68,6 +68,9 @@ if TYPE_CHECKING:
     from explorer.figures.one_block import describe_one_block as describe_one_block
     from explorer.figures.one_block import one_block_data as one_block_data
     from explorer.figures.one_block import plot_one_block as plot_one_block
+    from explorer.figures.rate_range import describe_rate_range as describe_rate_range
+    from explorer.figures.rate_range import plot_rate_range as plot_rate_range
+    from explorer.figures.rate_range import rate_range_data as rate_range_data
     from explorer.figures.stage_probes import describe_stage_probes as describe_stage_probes
     from explorer.figures.stage_probes import plot_stage_probes as plot_stage_probes
     from explorer.figures.stage_probes import stage_probes_data as stage_probes_data
@@ -178,6 +181,7 @@ _HOMES = {
     "describe_lesson": "explorer.lessons.sentences",
     "describe_lesson_limits": "explorer.lessons.sentences",
     "describe_one_block": "explorer.figures.one_block",
+    "describe_rate_range": "explorer.figures.rate_range",
     "describe_running": "explorer.figures.comparison",
     "describe_stage_probes": "explorer.figures.stage_probes",
     "describe_totals": "explorer.figures.comparison",
@@ -223,6 +227,7 @@ _HOMES = {
     "plot_layer_costs": "explorer.figures.layer_costs",
     "plot_learning_curves": "explorer.figures.learning_curves",
     "plot_one_block": "explorer.figures.one_block",
+    "plot_rate_range": "explorer.figures.rate_range",
     "plot_running": "explorer.figures.comparison",
     "plot_stage_probes": "explorer.figures.stage_probes",
     "plot_totals": "explorer.figures.comparison",
@@ -231,6 +236,7 @@ _HOMES = {
     "progress_words": "explorer.progress",
     "published": "explorer.papers.loader",
     "rate_range": "explorer.training.rate_range",
+    "rate_range_data": "explorer.figures.rate_range",
     "read_experiment": "explorer.lessons.transfer_experiment",
     "read_lesson": "explorer.lessons.degradation",
     "read_picture": "explorer.pictures",

@@ -26,8 +26,11 @@ TEST_SIZES = {
     "pictures, epochs = 100, 5": "pictures, epochs = 20, 2",
     "steps=200": "steps=50",
     "steps=100": "steps=20",
+    "pictures, tested = 20, 20": "pictures, tested = 8, 8",
+    "epochs=6": "epochs=1",
+    "steps=40": "steps=12",
 }
-"""How much is learned in notebook 03: as it stands there, and in the tests."""
+"""How much is learned in notebooks 03 and 05: as it stands there, and in the tests."""
 
 APP_TAG = "skip-test"
 """The tag of the cell that shows the app; it is tried by itself."""
@@ -38,7 +41,7 @@ each_by_itself = pytest.mark.parametrize(
     "path",
     # What trains keeps both cores busy, so that its time is its own only where nothing runs beside it.
     [
-        pytest.param(path, id=path.stem, marks=[pytest.mark.serial] if path.stem[:2] == "03" else [])
+        pytest.param(path, id=path.stem, marks=[pytest.mark.serial] if path.stem[:2] in ("03", "05") else [])
         for path in NOTEBOOKS
     ],
 )
@@ -82,11 +85,12 @@ def outputs(notebook: Any) -> list[Any]:
 # ---------------------------------------------------------------- what is in them
 
 
-def test_there_are_three_and_make_opens_them() -> None:
+def test_there_are_four_and_make_opens_them() -> None:
     assert [path.name for path in NOTEBOOKS] == [
         "01_depth_and_small_filters.ipynb",
         "02_receptive_fields.ipynb",
         "03_degradation_and_residual_learning.ipynb",
+        "05_transfer_learning.ipynb",
     ]
     makefile = (TOP / "Makefile").read_text(encoding="utf-8")
     assert re.search(r"^notebooks:.*\n\t.*jupyter lab notebooks$", makefile, re.MULTILINE)

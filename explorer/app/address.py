@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from explorer.app import lesson_choice, training_options, uploads
+from explorer.app import lesson_choice, training_options, transfer_choice, uploads
 from explorer.app.lesson_choice import LessonChoice
 from explorer.app.problems import sentence
+from explorer.app.transfer_choice import TransferChoice
 from explorer.config import OPTION_NAMES, ModelConfig
 from explorer.errors import ExplorerError
 from explorer.language import text
@@ -28,6 +29,7 @@ DEFAULT_OTHER = ModelConfig("resnet34")
 DEFAULT_PICTURE = "astronaut"
 DEFAULT_TRAIN = TrainConfig()
 DEFAULT_LESSON = LessonChoice()
+DEFAULT_TRANSFER = TransferChoice()
 _RUN = re.compile(r"[0-9a-f]{1,32}")
 MOST_RUNS = 40
 
@@ -48,6 +50,7 @@ class PageState:
         run: id of the run that the Train tab shows; empty for the visitor's own newest one.
         runs: ids of the runs that are picked in the Runs tab.
         lesson: what is chosen in the degradation lesson.
+        transfer: what is chosen in the Transfer tab.
         problems: what was not understood, a sentence each.
     """
 
@@ -62,6 +65,7 @@ class PageState:
     run: str = ""
     runs: tuple[str, ...] = ()
     lesson: LessonChoice = DEFAULT_LESSON
+    transfer: TransferChoice = DEFAULT_TRANSFER
     problems: tuple[str, ...] = field(default=(), compare=False)
 
 
@@ -84,6 +88,7 @@ def to_query(state: PageState) -> str:
     if state.runs:
         pairs.append(("runs", ",".join(state.runs)))
     pairs += lesson_choice.pairs(state.lesson)
+    pairs += transfer_choice.pairs(state.transfer)
     return "?" + urlencode(pairs)
 
 
@@ -126,6 +131,7 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
     run = _runs(given.pop("run", ""), "run", 1, problems, language)
     runs = _runs(given.pop("runs", ""), "runs", MOST_RUNS, problems, language)
     lesson = lesson_choice.taken_from(given, problems, language)
+    transfer = transfer_choice.taken_from(given, problems, language)
     for name in given:
         # Gradio's own parameters begin with two underscores or name its theme.
         if not name.startswith("__") and name not in {"view", "deep_link", "session_hash"}:
@@ -135,6 +141,7 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
         run=run[0] if run else "",
         runs=runs,
         lesson=lesson,
+        transfer=transfer,
         problems=tuple(problems),
     )
 

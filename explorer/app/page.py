@@ -27,6 +27,7 @@ from explorer.app.runs import build_runs_tab
 from explorer.app.sources import build_sources_tab
 from explorer.app.tab import Binding, Tab
 from explorer.app.train import build_train_tab
+from explorer.app.transfer import build_transfer_tab
 from explorer.errors import ExplorerError
 from explorer.language import LANGUAGES, text
 
@@ -36,6 +37,7 @@ TABS: dict[str, Callable[[PageState, str], Tab]] = {
     "field": build_field_tab,
     "degradation": build_degradation_tab,
     "train": build_train_tab,
+    "transfer": build_transfer_tab,
     "runs": build_runs_tab,
     "sources": build_sources_tab,
 }

@@ -7,6 +7,7 @@ import torch
 
 from explorer import ModelConfig, TrainConfig
 from explorer.errors import ConfigError
+from explorer.figures.rate_range import describe_rate_range, plot_rate_range
 from explorer.training.rate_range import HIGHEST, LOWEST, rate_range
 from explorer.training.splits import DataSet
 from explorer.transfer_results import RateRange, RateTrial
@@ -59,3 +60,15 @@ def test_what_has_no_rate_is_refused(data: DataSet) -> None:
         next(rate_range(NET, TRAIN.replace(strategy="probe"), dataset=data))
     with pytest.raises(ConfigError, match="steps=3 is not possible"):
         next(rate_range(NET, TRAIN, dataset=data, steps=3))
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_figure_has_its_axes_and_says_what_it_shows(language: str) -> None:
+    trials = [RateTrial(1e-5, 2.0, 2.0), RateTrial(1e-2, 1.0, 1.1), RateTrial(1.0, 5.0, 4.0)]
+    result = RateRange(tuple(trials), 1e-3)
+    figure = plot_rate_range(result, language)
+    assert list(figure.data[1].y) == [2.0, 1.1, 4.0]
+    assert figure.layout.xaxis.type == "log"
+    said = describe_rate_range(result, language)
+    assert all(number in said for number in ("2.00", "1.10", "0.01", "0.001"))
+    assert "0.001" not in describe_rate_range(RateRange(tuple(trials), None), language)

@@ -1,0 +1,257 @@
+"""Tab **Transfer**: what a net that has learned before knows of other pictures, and which part should learn on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from explorer.app import predictions, training_live, training_store, transfer_live, widgets
+from explorer.app.address import PageState, from_query
+from explorer.app.degradation import data_choices
+from explorer.app.events import FORETELLING, LOOKING, STREAMING
+from explorer.app.problems import reported, sentence
+from explorer.app.progressive import progressive
+from explorer.app.tab import Binding, Tab
+from explorer.app.training_layout import hidden
+from explorer.app.transfer_choice import (
+    WAYS,
+    checked_data,
+    checked_start,
+    net_and_weights,
+    read_seeds,
+    read_sizes,
+    starts,
+    written_sizes,
+)
+from explorer.errors import ConfigError, ExplorerError
+from explorer.language import text
+from explorer.lessons.transfer_experiment import (
+    plan_experiment,
+    resume_experiment,
+    start_experiment,
+    stop_experiment,
+)
+
+_TESTED = 40
+"""Test pictures of each class: testing a few hundred after each epoch is enough for a curve."""
+
+_SHOWN = "(page) => [page, window.explorer.shown('transfer-pulse')]"
+
+# ---------------------------------------------------------------- what is shown
+
+
+def show(state: PageState, language: str) -> list[Any]:
+    """What follows the address; the rest comes when the page looks, which it does at once."""
+    chosen = state.transfer
+    there = starts(language)
+    known, asked = {value for _, value in there}, predictions.answering(chosen.start, language)
+    listed = there if chosen.start in known else [*there, (chosen.start, chosen.start)]
+    return [
+        gr.update(value=chosen.dataset, choices=data_choices(chosen.dataset, language)),
+        gr.update(value=chosen.start, choices=listed),
+        gr.update(value=list(chosen.strategies)),
+        gr.update(value=written_sizes(chosen.sizes)),
+        gr.update(value=str(chosen.seeds)),
+        gr.update(choices=asked, value=asked[0][1] if asked else None),
+        training_live.pulse_value(chosen.group, training_live.EVERY_MS),
+    ]
+
+
+# ---------------------------------------------------------------- choices
+
+
+def choose_data(state: PageState, dataset: str | None) -> PageState:
+    return replace(state, transfer=replace(state.transfer, dataset=checked_data(dataset)))
+
+
+def choose_start(state: PageState, start: str | None) -> PageState:
+    return replace(state, transfer=replace(state.transfer, start=checked_start(start)))
+
+
+def choose_ways(state: PageState, ways: list[str] | None) -> PageState:
+    """Strategies to compare, in the order in which they are offered."""
+    if not ways:
+        raise ConfigError("No strategy is chosen: choose at least one.", key="no_strategy")
+    chosen = tuple(way for way in WAYS if way in ways)
+    return replace(state, transfer=replace(state.transfer, strategies=chosen))
+
+
+def choose_sizes(state: PageState, sizes: str | None) -> PageState:
+    return replace(state, transfer=replace(state.transfer, sizes=read_sizes(sizes or "")))
+
+
+def choose_seeds(state: PageState, seeds: str | None) -> PageState:
+    return replace(state, transfer=replace(state.transfer, seeds=read_seeds(seeds or "")))
+
+
+def started(state: PageState, group: str) -> PageState:
+    """Show the experiment that has begun."""
+    return replace(state, transfer=replace(state.transfer, group=group)) if group else state
+
+
+def stop(state: PageState, group: str) -> PageState:
+    stop_experiment(group, training_store.store())
+    return started(state, group)
+
+
+def resume(state: PageState, group: str) -> PageState:
+    resume_experiment(group, training_store.store())
+    return started(state, group)
+
+
+# ---------------------------------------------------------------- what takes a while
+
+
+def stream_probes(query: str, language: str) -> Iterator[tuple[Any, Any, Any]]:
+    """The chart of the stages, what goes on meanwhile, and what went wrong."""
+    chosen = from_query(query, ("transfer",)).transfer
+    try:
+        for chart, going in transfer_live.stream_probes(chosen.start, checked_data(chosen.dataset), language):
+            yield chart or gr.skip(), going, ""
+    except ExplorerError as error:
+        yield gr.skip(), "", widgets.problem(sentence(error, language))
+
+
+def stream_start(query: str, owner: str, language: str) -> Iterator[tuple[Any, Any, Any]]:
+    """Plan the experiment and queue it: what goes on, what went wrong, and in the end its name."""
+    chosen = from_query(query, ("transfer",)).transfer
+
+    def work(report: object) -> str:
+        net, weights = net_and_weights(chosen.start)
+        plan = plan_experiment(
+            net,
+            weights,
+            checked_data(chosen.dataset),
+            strategies=chosen.strategies,
+            sizes=chosen.sizes,
+            seeds=range(chosen.seeds),
+            store=training_store.store(),
+            test_subset=_TESTED,
+        )
+        return start_experiment(plan, training_store.store(), owner=owner)
+
+    try:
+        going = progressive(work)
+        while True:
+            try:
+                next(going)
+            except StopIteration as end:
+                yield "", "", end.value
+                return
+            yield widgets.busy(0.0, text("transfer.starting", language)), "", gr.skip()
+    except ExplorerError as error:
+        yield "", widgets.problem(sentence(error, language)), gr.skip()
+
+
+# ---------------------------------------------------------------- the tab
+
+
+def build_transfer_tab(state: PageState, language: str) -> Tab:
+    """Lay the tab out, a step after the other; it is filled when it is opened."""
+    chosen, guard = state.transfer, reported(language)
+
+    def words(key: str) -> str:
+        return text(f"transfer.{key}", language)
+
+    def info(key: str) -> str:
+        return text(f"transfer.{key}.info", language)
+
+    gr.Markdown(words("question"), elem_classes="question")
+    _title("choose", language)
+    with gr.Row(elem_id="transfer-choices", elem_classes="choices"):
+        start = gr.Dropdown(
+            [(chosen.start, chosen.start)],
+            value=chosen.start,
+            label=words("start"),
+            info=info("start"),
+            elem_id="transfer-from",
+        )
+        data = gr.Dropdown(
+            data_choices(chosen.dataset, language),
+            value=chosen.dataset,
+            label=words("data"),
+            info=info("data"),
+            allow_custom_value=True,
+            elem_id="transfer-into",
+        )
+    choice_problem = gr.HTML("", apply_default_css=False, elem_id="transfer-choice-problem")
+    _title("probes", language)
+    probe = gr.Button(words("probe"), size="sm", elem_id="transfer-probe")
+    probing = gr.HTML("", apply_default_css=False, elem_id="transfer-probing")
+    probe_problem = gr.HTML("", apply_default_css=False, elem_id="transfer-probe-problem")
+    stages = widgets.chart(elem_id="transfer-stages", height=380)
+    _title("experiment", language)
+    with gr.Row(elem_id="transfer-experiment", elem_classes="choices"):
+        ways = gr.CheckboxGroup(
+            [(text(f"experiment.strategy.{way}", language), way) for way in WAYS],
+            value=list(chosen.strategies),
+            label=words("ways"),
+            info=info("ways"),
+            elem_id="transfer-ways",
+        )
+        sizes = gr.Textbox(
+            written_sizes(chosen.sizes), label=words("sizes"), info=info("sizes"), elem_id="transfer-sizes"
+        )
+        seeds = gr.Textbox(str(chosen.seeds), label=words("seeds"), info=info("seeds"), elem_id="transfer-seeds")
+    go = gr.Button(words("go"), variant="primary", elem_id="transfer-go")
+    problem = gr.HTML("", apply_default_css=False, elem_id="transfer-problem")
+    starting = gr.HTML("", apply_default_css=False, elem_id="transfer-starting")
+    begun = hidden("transfer-begun")
+    status = gr.HTML("", apply_default_css=False, elem_id="transfer-status")
+    with gr.Row(elem_id="transfer-buttons"):
+        stop_button = gr.Button(text("lesson.stop", language), size="sm", visible=False, elem_id="transfer-stop")
+        resume_button = gr.Button(text("train.resume", language), size="sm", visible=False, elem_id="transfer-resume")
+    curves = widgets.chart(elem_id="transfer-curves", height=400)
+    pulse = widgets.pulse(elem_id="transfer-pulse", seen="transfer-choices", chart="transfer-curves")
+    _title("use", language)
+    net = predictions.build_predictions(start, language)
+
+    def probed(query: str) -> Iterator[tuple[Any, Any, Any]]:
+        yield from stream_probes(query, language)
+
+    def begin(query: str, token: str) -> Iterator[tuple[Any, Any, Any]]:
+        yield from stream_start(query, training_store.owner_of(token), language)
+
+    @training_live.guarded(language, transfer_live.OUTPUTS)
+    def looked(query: str, held: str, token: str) -> list[Any]:
+        page = from_query(query, ("transfer",))
+        return transfer_live.polled(page, held, training_store.owner_of(token), language)
+
+    for look in (probe.click, stages.submit):  # the chart asks by itself when it is seen empty
+        look(guard(probed), [begun], [stages, probing, probe_problem], js="() => [location.search]", **STREAMING)
+    go.click(
+        guard(begin),
+        [begun, pulse],  # in their place the page's script gives what it knows
+        [starting, problem, begun],
+        js="() => [location.search, window.explorer.owner()]",
+        **FORETELLING | {"trigger_mode": "once"},
+    )
+    pulse.submit(
+        guard(looked),
+        [begun, pulse, status],
+        [status, curves, stop_button, resume_button, pulse],
+        js="() => [location.search, window.explorer.held('transfer-pulse'), window.explorer.owner()]",
+        **LOOKING,
+    )
+    outputs = [data, start, ways, sizes, seeds, net, pulse]
+    bindings = (
+        Binding(data.input, [data], choose_data, choice_problem),
+        Binding(start.input, [start], choose_start, choice_problem),
+        Binding(ways.input, [ways], choose_ways, problem),
+        Binding(sizes.submit, [sizes], choose_sizes, problem),
+        Binding(sizes.blur, [sizes], choose_sizes, problem),
+        Binding(seeds.submit, [seeds], choose_seeds, problem),
+        Binding(seeds.blur, [seeds], choose_seeds, problem),
+        Binding(begun.change, [begun], started, problem),
+        Binding(stop_button.click, [pulse], stop, problem, js=_SHOWN),
+        Binding(resume_button.click, [pulse], resume, problem, js=_SHOWN),
+    )
+    return Tab("transfer", outputs, show, bindings, own=tuple(outputs))
+
+
+def _title(step: str, language: str) -> None:
+    words = f"### {text(f'transfer.step.{step}', language)}\n{text(f'transfer.step.{step}.info', language)}"
+    gr.Markdown(words, elem_classes="step")

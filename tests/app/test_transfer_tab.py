@@ -1,0 +1,174 @@
+"""The transfer tab: what is chosen is in the address, the experiment is followed, a net answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import gradio as gr
+import pytest
+from made_runs import ANN, BATCHES, BEN
+
+from explorer.app import predictions, training_store, transfer, transfer_choice, transfer_live
+from explorer.app.address import PageState, from_query, to_query
+from explorer.app.transfer_choice import TransferChoice
+from explorer.cards import shipped_cards
+from explorer.config import ModelConfig
+from explorer.errors import ConfigError, ExplorerError
+from explorer.language import text
+from explorer.lessons.transfer_experiment import GROUP
+from explorer.pictures import photograph
+from explorer.run_results import EpochMetrics, Progress, Run
+from explorer.train_config import TrainConfig
+
+SKIP = gr.skip()
+NAME = f"{GROUP}0a1b2c3d"
+STATE = PageState("transfer")
+
+
+def finish(run: Run, error: float) -> None:
+    store = training_store.store()
+    assert store.claim(run.run_id) == "claimed"
+    store.begin(run.run_id, total_steps=BATCHES, device="cpu", resolved={"device": "cpu"})
+    values = (1, BATCHES, 1.0, error, 1.0, error, None, None, 0.1, 1.0, 100.0, Progress(1.0, 100.0, 0.0))
+    store.record_epoch(run.run_id, EpochMetrics(*values), wall_seconds=2.0)
+    store.finish(run.run_id, "finished")
+
+
+def experiment(done: int = 4, owner: str = ANN) -> str:
+    """From scratch and a probe with 5 and 20 digits a class; the first of them have finished."""
+    store = training_store.store()
+    model = ModelConfig("resnet8", num_classes=10)
+    kinds = [(size, start) for size in (5, 20) for start in (None, "shipped:resnet18")]
+    for number, (size, start) in enumerate(kinds):
+        strategy = "all" if start is None else "probe"
+        config = TrainConfig("digits", epochs=1, subset=size, start_from=start, strategy=strategy)
+        run = store.create(model, config, group=NAME, owner=owner)
+        store.adopt(run.run_id, slots=["cpu"])
+        if number < done:
+            finish(run, 0.8 if start is None else 0.3)
+    return NAME
+
+
+def looked(choice: TransferChoice | None = None, held: str = "", owner: str = ANN, language: str = "en") -> Any:
+    state = PageState("transfer", transfer=choice or TransferChoice())
+    names = ("status", "chart", "stop", "resume", "pulse")
+    return dict(zip(names, transfer_live.polled(state, held, owner, language), strict=True))
+
+
+# ---------------------------------------------------------------- choices
+
+
+def test_what_is_chosen_is_in_the_address() -> None:
+    state = transfer.choose_data(STATE, "textures")
+    state = transfer.choose_ways(state, ["all", "probe"])
+    state = transfer.choose_sizes(state, " 50, 5,5 ")
+    state = transfer.choose_seeds(state, "3")
+    assert state.transfer == TransferChoice(dataset="textures", strategies=("probe", "all"), sizes=(5, 50), seeds=3)
+    again = from_query(to_query(state), ("transfer",))
+    assert again.transfer == state.transfer
+    assert again.problems == ()
+    assert "into" not in to_query(STATE)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [("sizes=0", "sizes"), ("seeds=99", "seeds"), ("ways=some", "ways"), ("experiment=x", "experiment")],
+)
+def test_what_a_link_gets_wrong_is_said(query: str, said: str) -> None:
+    state = from_query(f"?tab=transfer&{query}", ("transfer",))
+    assert state.transfer == TransferChoice()
+    assert len(state.problems) == 1
+    assert said in state.problems[0]
+
+
+@pytest.mark.parametrize("sizes", ["", "0", "a", "5,-1", "1,2,3,4,5,6,7", "20000"])
+def test_impossible_amounts_are_refused(sizes: str) -> None:
+    with pytest.raises(ConfigError, match="is not possible: use up to 6 whole numbers"):
+        transfer.choose_sizes(STATE, sizes)
+
+
+def test_something_has_to_be_compared_and_to_start_from() -> None:
+    with pytest.raises(ConfigError, match="No strategy is chosen"):
+        transfer.choose_ways(STATE, [])
+    with pytest.raises(ConfigError, match="is not possible: use shipped:resnet18"):
+        transfer.choose_start(STATE, "anything")
+    with pytest.raises(ExplorerError):
+        transfer.choose_start(STATE, "run:0a1b2c3d")
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_every_shipped_net_can_be_started_from(language: str) -> None:
+    listed = {value: said for said, value in transfer_choice.starts(language)}
+    for card in shipped_cards():
+        start = f"shipped:{card.name}"
+        assert card.model.entry.title in listed[start]
+        assert transfer_choice.net_and_weights(start) == (card.name, "shipped")
+
+
+# ---------------------------------------------------------------- following
+
+
+def test_the_newest_experiment_of_ones_own_is_shown() -> None:
+    assert looked()["status"] == ""
+    experiment()
+    assert "4 of 4 trainings done" in looked()["status"]
+    assert looked(owner=BEN)["status"] == ""
+    assert "4 of 4 trainings done" in looked(TransferChoice(group=NAME), owner=BEN)["status"]
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_table_and_the_chart_say_the_same(language: str) -> None:
+    experiment()
+    shown = looked(language=language)
+    cells = re.findall(r"<td>([^<]+)</td>", shown["status"])
+    assert cells == ["20.0 %", "20.0 %", "70.0 %", "70.0 %"]
+    chart = json.loads(shown["chart"])
+    lines = [trace for trace in chart["figure"]["data"] if trace.get("name")]
+    assert [trace["name"] for trace in lines] == [
+        text(f"experiment.strategy.{one}", language) for one in ("scratch", "probe")
+    ]
+    assert "70.0 %" in chart["caption"]
+    if language == "ko":
+        assert re.search("[가-힣]", chart["caption"])
+
+
+def test_it_can_be_stopped_while_it_goes_on_and_resumed_after() -> None:
+    experiment(done=1)
+    shown = looked()
+    assert (shown["stop"]["visible"], shown["resume"]["visible"]) == (True, False)
+    assert json.loads(shown["pulse"])["every"] > 0
+    state = transfer.stop(STATE, NAME)
+    assert state.transfer.group == NAME
+    shown = looked()
+    assert (shown["stop"]["visible"], shown["resume"]["visible"]) == (False, True)
+    assert json.loads(shown["pulse"])["every"] == 0
+
+
+def test_nothing_is_sent_again_while_nothing_changes() -> None:
+    experiment()
+    revision = json.loads(looked()["pulse"])["revision"]
+    assert list(looked(held=json.dumps({"revision": revision})).values()) == [SKIP] * 5
+
+
+def test_an_experiment_that_is_gone_is_said() -> None:
+    assert "no longer there" in looked(TransferChoice(group=f"{GROUP}ffffffff"))["status"]
+
+
+# ---------------------------------------------------------------- using
+
+
+def test_a_shipped_net_answers_with_its_five_best_classes() -> None:
+    shown = predictions.answer_html("shipped:resnet18", photograph("coffee"), "en")
+    shares = [float(share) for share in re.findall(r"<td>([\d.]+)\s%</td>", shown)]
+    assert len(shares) == 5
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) <= 100.5
+
+
+def test_runs_can_be_asked_too() -> None:
+    experiment(done=2)
+    values = [value for _, value in predictions.answering("shipped:resnet18", "en")]
+    assert values[0] == "shipped:resnet18"
+    assert len(values) == 3
