@@ -33,7 +33,7 @@ class TransferChoice:
     """
 
     group: str = ""
-    dataset: str = "digits"
+    dataset: str = "textures"
     start: str = f"{_SHIPPED}resnet18"
     strategies: tuple[str, ...] = STRATEGIES
     sizes: tuple[int, ...] = (5, 20)

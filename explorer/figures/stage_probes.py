@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from explorer import units
+from explorer.catalog import find_entry
 from explorer.figures import style
 from explorer.language import text
 from explorer.transfer_results import StageProbe, StageProbes
@@ -90,7 +91,11 @@ def describe_stage_probes(results: Sequence[StageProbes], language: str = "en") 
 
 
 def _name(result: StageProbes, language: str) -> str:
-    return text("stageprobes.trained" if result.weights else "stageprobes.random", language, net=result.net.split()[0])
+    return text(
+        "stageprobes.trained" if result.weights else "stageprobes.random",
+        language,
+        net=find_entry(result.net.split()[0]).title,
+    )
 
 
 def _with_interval(probe: StageProbe) -> str:

@@ -61,11 +61,11 @@ def looked(choice: TransferChoice | None = None, held: str = "", owner: str = AN
 
 
 def test_what_is_chosen_is_in_the_address() -> None:
-    state = transfer.choose_data(STATE, "textures")
+    state = transfer.choose_data(STATE, "digits")
     state = transfer.choose_ways(state, ["all", "probe"])
     state = transfer.choose_sizes(state, " 50, 5,5 ")
     state = transfer.choose_seeds(state, "3")
-    assert state.transfer == TransferChoice(dataset="textures", strategies=("probe", "all"), sizes=(5, 50), seeds=3)
+    assert state.transfer == TransferChoice(dataset="digits", strategies=("probe", "all"), sizes=(5, 50), seeds=3)
     again = from_query(to_query(state), ("transfer",))
     assert again.transfer == state.transfer
     assert again.problems == ()
