@@ -91,11 +91,8 @@ def describe_stage_probes(results: Sequence[StageProbes], language: str = "en") 
 
 
 def _name(result: StageProbes, language: str) -> str:
-    return text(
-        "stageprobes.trained" if result.weights else "stageprobes.random",
-        language,
-        net=find_entry(result.net.split()[0]).title,
-    )
+    net = find_entry(result.net.split()[0]).title
+    return text("stageprobes.trained" if result.weights else "stageprobes.random", language, net=net)
 
 
 def _with_interval(probe: StageProbe) -> str:
