@@ -32,7 +32,7 @@ def answering(start: str, language: str) -> list[tuple[str, str]]:
         net = start.removeprefix(_SHIPPED)
         listed.append((text("transfer.use.source", language, net=net), start))
     for run in training_store.store().list()[:_MOST_RUNS]:
-        if run.best_epoch:
+        if run.status == "finished" and run.best_epoch:
             way = text(f"experiment.strategy.{run.train.strategy if run.train.start_from else 'scratch'}", language)
             words = [run.name, way]
             if run.train.subset is not None:

@@ -154,6 +154,7 @@ def start(state: PageState, name: str | None, owner: str | None) -> PageState:
         message = f"{missing.title} is not on this machine yet: download it first."
         raise ConfigError(message, key="data_fetch_first", title=missing.title)
     model, train, _ = asked(state)
+    training_data.check_start(train.start_from)
     mine = training_store.owner_of(owner)
     run = queue.submit(training_store.store(), model, train, name=(name or "").strip() or None, owner=mine)
     return replace(state, run=run.run_id)

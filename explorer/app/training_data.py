@@ -54,6 +54,20 @@ def checked(name: str) -> str:
     raise ConfigError(message, key="data_shared", name=repr(name[-60:]))
 
 
+def check_start(name: str | None) -> None:
+    """Check what a visitor wants a training to start from.
+
+    Raises:
+        ConfigError: a file, where visitors may not name one.
+        UnknownNameError: there is no such run.
+    """
+    if name and not _own_folders and not name.startswith("shipped:"):
+        if Path(name).suffix or Path(name).parent != Path():
+            message = f"{name[-60:]!r} cannot be started from: this app is shared, so name a run or a shipped net."
+            raise ConfigError(message, key="start_shared", name=repr(name[-60:]))
+        store().get(name)
+
+
 def _uploads() -> Path:
     return paths.home_folder() / "uploads"
 

@@ -134,7 +134,7 @@ def starts(language: str) -> list[tuple[str, str]]:
                 said = text("transfer.start.imagenet", language, net=one.net)
                 listed.append((said, f"{_IMAGENET}{one.net}"))
     for run in training_store.store().list():
-        if run.best_epoch and not run.train.start_from:
+        if run.status == "finished" and run.best_epoch and not run.train.start_from:
             said = text("transfer.start.run", language, run=run.name, net=run.model.entry.title)
             listed.append((said, f"{_RUN}{run.run_id}"))
     return listed

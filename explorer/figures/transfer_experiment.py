@@ -78,19 +78,18 @@ def describe_experiment(experiment: TransferExperiment, language: str = "en") ->
     for size in experiment.sizes:
         found = {one: experiment.accuracies(one, size) for one in experiment.strategies}
         found = {strategy: values for strategy, values in found.items() if values}
-        if len(found) < 2:
+        seeds = set(map(len, found.values()))
+        if len(found) < 2 or len(seeds) > 1:  # wait until all have had the same seeds
             continue
+        [count] = seeds
         means = {strategy: statistics.mean(values) for strategy, values in found.items()}
         best, *others = sorted(means, key=lambda strategy: -means[strategy])
-        seeds = min(map(len, found.values()))
-        close = seeds > 1 and min(found[best]) <= max(found[others[0]])
+        close = min(found[best]) <= max(max(found[other]) for other in others)
         listed = []
         for one in others:
             words = {"strategy": _name(one, language), "accuracy": units.percent(means[one])}
             listed.append(text("caption.experiment.other", language, **words))
-        many = "seeds" if seeds > 1 else "seed"
-        said = text(f"caption.experiment.{many}", language, count=seeds)
-        verdict = "close" if close else "best"
+        verdict = "single" if count == 1 else "close" if close else "best"
         sentences.append(
             text(
                 f"caption.experiment.{verdict}",
@@ -98,7 +97,7 @@ def describe_experiment(experiment: TransferExperiment, language: str = "en") ->
                 size=units.exact(round(_position(experiment, size))),
                 strategy=_name(best, language),
                 accuracy=units.percent(means[best]),
-                seeds=said,
+                seeds=count,
                 others=", ".join(listed),
             )
         )

@@ -26,13 +26,14 @@ _PROCESS_BYTES = 400 * 2**20
 """What a process takes that has imported torch and computed something; on a GPU, the driver's share."""
 
 
-def check_memory(model: ModelConfig, train: TrainConfig, *, running: tuple[Run, ...] = ()) -> None:
+def check_memory(model: ModelConfig, train: TrainConfig, *, running: tuple[Run, ...] = (), held: bool = False) -> None:
     """Refuse a training that needs more memory than is free.
 
     Args:
         model: the net.
         train: how it is to be trained.
         running: runs that will have ended when this one begins; what they take counts as free.
+        held: whether this process has trained before; what it holds since then counts as free, too.
 
     Raises:
         TrainingError: it does not fit; the sentence names the largest batch that does.
@@ -41,6 +42,8 @@ def check_memory(model: ModelConfig, train: TrainConfig, *, running: tuple[Run, 
     resolve_device(train.device, train.devices)
     device = min(slots_of(train))
     free = free_bytes(device) + sum(needed_bytes(run.model, run.train, device) for run in running)
+    if held:
+        free += _own_bytes(device)
     needed_for = forecast(model, train, device)
     needed = needed_for(train.batch_size)
     if needed <= free:

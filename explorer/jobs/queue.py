@@ -108,6 +108,28 @@ def resume(store: RunStore, run: str) -> Run:
     return store.get(again.run_id)
 
 
+def resume_all(store: RunStore, runs: Sequence[str]) -> None:
+    """Queue runs again that belong together, in one process as `submit_all` does.
+
+    Raises:
+        StoreError: one has finished, or is training or waiting.
+        TrainingError: one needs more memory than is free.
+    """
+    old = [store.get(run) for run in runs]
+    for model, train in dict.fromkeys((run.model, run.train) for run in old):
+        check(store, model, train)
+    again: list[Run] = []
+    try:
+        for run in runs:
+            again.append(store.requeue(run))
+        if again:
+            _start(store, *again)
+    except BaseException:
+        for requeued in reversed(again):
+            store.request_stop(requeued.run_id)
+        raise
+
+
 def stop(store: RunStore, run: str) -> None:
     """Stop a run: a queued one at once, a running one within a batch; its checkpoints are kept. Others stay as is."""
     store.request_stop(run)

@@ -36,6 +36,9 @@ PATIENCE_SECONDS = 5.0
 
 Metrics = StepMetrics | EpochMetrics
 
+_has_trained = False
+"""Whether this process has trained before: what it holds since then serves the next run."""
+
 
 def run_here(
     store: RunStore,
@@ -47,6 +50,7 @@ def run_here(
     should_stop: Callable[[], bool] | None = None,
     callbacks: Sequence[Callback] = (),
     dataset: DataSet | None = None,
+    adopt: bool = True,
 ) -> Run:
     """Wait for the turn of a queued run, train it and record what happens; a run with a checkpoint goes on from it.
 
@@ -61,6 +65,8 @@ def run_here(
         should_stop: asked now and again, beside the store.
         callbacks: of the training.
         dataset: what `load_dataset` gave, instead of loading what the run names.
+        adopt: take the run over from whichever process waits with it; without, it is left alone where another one
+            has taken it over.
 
     Returns:
         The run as it has ended: `finished`, or `stopped` when somebody asked for it.
@@ -74,7 +80,8 @@ def run_here(
     queued = store.get(run)
     looked = _Look(store, queued.run_id, should_stop)
     with _recorded(store, queued):
-        store.adopt(queued.run_id, slots=store.slots(queued.run_id) or slots_of(queued.train))
+        if adopt:
+            store.adopt(queued.run_id, slots=store.slots(queued.run_id) or slots_of(queued.train))
         if _wait(store, queued.run_id, looked, on_wait):
             _train(store, queued, looked, on_metrics, on_progress, callbacks, dataset)
     return store.get(queued.run_id)
@@ -137,7 +144,9 @@ def _train(
         if on_progress is not None:
             on_progress(share, what)
 
+    global _has_trained
     _check_memory(run, look)
+    _has_trained = True
     folder = store.folder(run.run_id)
     for left in folder.glob(".*.part"):  # of a process that was killed while it wrote a checkpoint
         left.unlink(missing_ok=True)
@@ -165,7 +174,7 @@ def _check_memory(run: Run, look: _Look) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            return check_memory(run.model, run.train)
+            return check_memory(run.model, run.train, held=_has_trained)
         except TrainingError:
             if time.monotonic() > end:
                 raise

@@ -51,12 +51,14 @@ def main(arguments: Sequence[str]) -> int:
     if hasattr(os, "nice"):
         os.nice(NICER)
     store = RunStore(Path(folder))
+    for run_id in run_ids if is_first_process() else ():
+        store.adopt(run_id)  # all of them now: one that is stopped and queued anew later is another process's
     return max([_train(store, run_id, asked) for run_id in run_ids], default=0)
 
 
 def _train(store: RunStore, run_id: str, asked: threading.Event) -> int:
     try:
-        run = run_here(store, run_id, should_stop=asked.is_set, callbacks=[_KeepMemory()])
+        run = run_here(store, run_id, should_stop=asked.is_set, callbacks=[_KeepMemory()], adopt=False)
     except ExplorerError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

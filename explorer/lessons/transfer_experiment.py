@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from explorer.config import ModelConfig
-from explorer.errors import ConfigError, UnknownNameError, join_or
+from explorer.errors import ConfigError, ExplorerError, UnknownNameError, join_or
 from explorer.jobs import queue
 from explorer.jobs.running import run_here
 from explorer.run_results import Run
@@ -90,6 +90,8 @@ def plan_experiment(
             raise ConfigError(message, key="choice", said=said, accepted=join_or(known))
     if not (strategies and sizes and seeds):
         raise ConfigError("Name at least one strategy, one amount and one seed.", key="experiment_empty")
+    if weights == RANDOM and "all" in strategies and SCRATCH_STRATEGY in strategies:
+        strategies = [strategy for strategy in strategies if strategy != "all"]  # the same, from random weights
     info, store = dataset_info(data), store or RunStore()
     started: dict[str, tuple[ModelConfig, TrainConfig]] = {}
     for strategy in dict.fromkeys(strategies):
@@ -164,16 +166,26 @@ def read_experiment(group: str, store: RunStore | None = None) -> TransferExperi
     """
     runs = _runs_of(group, store or RunStore())[::-1]
     start = next((run.train.start_from for run in runs if run.train.start_from), "")
-    info = dataset_info(runs[0].train.dataset)
-    share = 1.0 if info.test_pictures else 0.8
     return TransferExperiment(
         group=group,
         net=runs[0].model.replace(seed=None).label(),
         start=start or "",
         dataset=runs[0].train.dataset,
-        most_per_class=share * info.train_pictures / info.num_classes,
+        most_per_class=_most_per_class(runs),
         cells=tuple(_cell(run) for run in runs),
     )
+
+
+def _most_per_class(runs: Sequence[Run]) -> float:
+    """Training pictures of a class; where the data is gone by now, as many as were asked for at most."""
+    asked = [run.train.subset for run in runs if run.train.subset is not None]
+    if len(asked) == len(runs):
+        return float(max(asked))  # the data need not be looked at
+    try:
+        info = dataset_info(runs[0].train.dataset)
+    except ExplorerError:
+        return float(max(asked, default=1)) * 2
+    return (1.0 if info.test_pictures else 0.8) * info.train_pictures / info.num_classes
 
 
 def stop_experiment(group: str, store: RunStore | None = None) -> None:
@@ -196,9 +208,8 @@ def resume_experiment(group: str, store: RunStore | None = None) -> None:
         ExplorerError: a run cannot be queued.
     """
     store = store or RunStore()
-    for run in _runs_of(group, store)[::-1]:
-        if run.status in ("stopped", "failed", "interrupted"):
-            queue.resume(store, run.run_id)
+    ended = [run.run_id for run in _runs_of(group, store)[::-1] if run.status in ("stopped", "failed", "interrupted")]
+    queue.resume_all(store, ended)
 
 
 def _runs_of(group: str, store: RunStore) -> list[Run]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 STRENGTH = 0.1
 """Inverse weight of the L2 penalty (scikit-learn's C) on standardised features: one value for 5 and for 500 pictures a
-class; see docs/transfer.md for how it was chosen."""
+class. Not chosen by test pictures."""
 
 _ABSENT = -20.0
 """What the bias of a class without a picture is below the others'."""

@@ -177,6 +177,7 @@ class Training:
             weight_decay=train.weight_decay,
             nesterov=train.nesterov and train.momentum > 0,
         )
+        self.strategy.begin_epoch(0.0)  # several devices share the gradients of what is not frozen
         compiled = self.resolved["compile"] == "on"
         module = torch.compile(self.model, dynamic=False) if compiled else self.model
         self._module, self._optimizer = self.fabric.setup(module, self.optimizer, move_to_device=False)

@@ -162,7 +162,9 @@ class ProbeTraining:
         return features
 
     def _save(self, folder: Path, metrics: EpochMetrics) -> None:
-        header: dict[str, Any] = run_header(self.model_config, self.config, self.resolved, self.dataset)
+        header: dict[str, Any] = run_header(
+            self.model_config, self.config.replace(**_PLAIN), self.resolved, self.dataset
+        )
         history = [without_times(metrics)]
         write_tensors(folder / BEST, self.model.state_dict(), {**header, "metrics": history[0]})
         state = TrainingState(1, 1, 1, metrics.watched_error, ScheduleState(), history)

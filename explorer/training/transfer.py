@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -87,20 +88,20 @@ def _start(asked: ModelConfig, weights: str, store: RunStore) -> tuple[ModelConf
 def _converted(backbone: Backbone) -> Path:
     """The weights as a file of explorer's own, under the name of their content: `fit` starts from such files only."""
     values = backbone.model.state_dict()
-    digest = hashlib.blake2b(digest_size=6)
+    header = {
+        "format": 1,
+        "model": config_fields(backbone.config),
+        "train": {"seed": 0},
+        "dataset": backbone.dataset or backbone.source,
+        "classes": list(backbone.classes),
+        "mean": list(backbone.mean),
+        "std": list(backbone.std),
+    }
+    digest = hashlib.blake2b(json.dumps(header, sort_keys=True).encode(), digest_size=8)
     for name, value in sorted(values.items()):
         digest.update(name.encode() + value.contiguous().numpy().tobytes())
     folder = paths.made(paths.weights_folder() / "converted")
     path = folder / f"{backbone.config.arch}-{digest.hexdigest()}{SUFFIX}"
     if not path.is_file():
-        header = {
-            "format": 1,
-            "model": config_fields(backbone.config),
-            "train": {"seed": 0},
-            "dataset": backbone.dataset or backbone.source,
-            "classes": list(backbone.classes),
-            "mean": list(backbone.mean),
-            "std": list(backbone.std),
-        }
         write_tensors(path, values, header)
     return path

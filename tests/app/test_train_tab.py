@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -16,7 +17,7 @@ from made_runs import ANN, BEN, begun, ended, learn, queued
 from explorer.app import train, training_forecast, training_live, training_store, widgets
 from explorer.app.address import PageState, from_query
 from explorer.config import ModelConfig
-from explorer.errors import ConfigError, TrainingError, UnknownNameError
+from explorer.errors import ConfigError, ExplorerError, TrainingError, UnknownNameError
 from explorer.jobs import queue
 from explorer.run_results import Run
 from explorer.train_config import TrainConfig
@@ -412,3 +413,17 @@ def test_time_and_memory_are_said_before_the_start(language: str, monkeypatch: p
     found = training_forecast.forecast(*train.asked(from_query(query, ("train",))))
     too_much = dataclasses.replace(found, free_bytes=10**6)
     assert '<p class="problem">' in train.forecast_html(too_much, language)
+
+
+def test_a_shared_app_starts_from_runs_and_shipped_nets_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from explorer.app import training_data
+
+    training_data.check_start(str(tmp_path / "best.safetensors"))  # one's own machine
+    monkeypatch.setattr(training_data, "_own_folders", False)
+    for name in (str(tmp_path / "best.safetensors"), "best.safetensors", "../x", "~/x"):
+        with pytest.raises(ConfigError, match="this app is shared"):
+            training_data.check_start(name)
+    with pytest.raises(ExplorerError, match="Unknown run"):
+        training_data.check_start("nothing")
+    for name in (None, "", "shipped:resnet18"):
+        training_data.check_start(name)

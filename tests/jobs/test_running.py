@@ -142,6 +142,7 @@ def test_what_does_not_fit_is_refused_before_it_begins(
     store: RunStore, net: ModelConfig, short: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(running, "_has_trained", False)
     monkeypatch.setattr(memory, "free_bytes", lambda device: 1_000_000)
     store.create(net, short, name="large")
     with pytest.raises(TrainingError, match=r"of memory, of which 1\.0 MB are free"):
@@ -153,6 +154,7 @@ def test_memory_that_is_given_back_in_time_is_waited_for(
     store: RunStore, net: ModelConfig, short: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = [1_000_000, 1_000_000]
+    monkeypatch.setattr(running, "_has_trained", False)
     monkeypatch.setattr(memory, "free_bytes", lambda device: answers.pop() if answers else 10**12)
     store.create(net, short, name="a")
     assert run_here(store, "a").status == "finished"

@@ -10,6 +10,7 @@ import pytest
 from explorer.config import ModelConfig
 from explorer.errors import ConfigError, UnknownNameError
 from explorer.figures.transfer_experiment import describe_experiment, experiment_data, plot_experiment
+from explorer.jobs.queue import resume, stop
 from explorer.jobs.running import run_here
 from explorer.lessons.transfer_experiment import (
     plan_experiment,
@@ -106,6 +107,43 @@ def test_one_process_trains_them_all_and_can_be_stopped_and_resumed(store: RunSt
             time.sleep(0.2)
 
 
+def test_one_of_them_can_be_stopped_and_queued_again_by_itself(store: RunStore) -> None:
+    """It is another process's then: the first one neither trains it nor waits for it."""
+    import time
+
+    plan = plan_experiment("resnet8", "source", "digits", sizes=[5], seeds=[0, 1], store=store, **SMALL)
+    group = start_experiment(plan, store)
+    try:
+        third = read_experiment(group, store).cells[2].run_id
+        stop(store, third)
+        resume(store, third)
+        end = time.monotonic() + 150
+        while (found := read_experiment(group, store)).is_live:
+            assert time.monotonic() < end, [cell.status for cell in found.cells]
+            time.sleep(0.2)
+        assert {cell.status for cell in found.cells} == {"finished"}
+    finally:
+        stop_experiment(group, store)
+
+
+def test_an_experiment_is_shown_although_its_data_has_gone(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    from explorer.errors import ExplorerError
+    from explorer.lessons import transfer_experiment
+
+    def gone(name: str) -> None:
+        raise ExplorerError("There is no folder.")
+
+    plan = plan_experiment("resnet8", "source", "digits", sizes=[5, None], seeds=[0], store=store, **SMALL)
+    runs = [store.create(model, train, group="transfer-0a1b2c3d") for model, train in plan.pairs]
+    monkeypatch.setattr(transfer_experiment, "dataset_info", gone)
+    assert len(read_experiment("transfer-0a1b2c3d", store).cells) == len(runs)
+
+
+def test_random_weights_are_trained_once_not_twice(store: RunStore) -> None:
+    plan = plan_experiment("resnet8", "none", "digits", sizes=[5], seeds=[0], store=store)
+    assert [train.strategy for _, train in plan.pairs] == ["all", "probe"]
+
+
 def test_an_unknown_experiment_is_said(store: RunStore) -> None:
     with pytest.raises(UnknownNameError, match="Unknown experiment 'transfer-x'"):
         read_experiment("transfer-x", store)
@@ -136,7 +174,10 @@ def test_the_words_say_whether_the_seeds_allow_a_verdict() -> None:
         "With 5 pictures per class, linear probe is best: 85.0 % on average over 2 seeds; from scratch 30.0 %."
     )
     assert "differ as much as the strategies" in describe_experiment(made(scratch=[0.2, 0.85], probe=[0.8, 0.9]))
-    assert "one seed" in describe_experiment(made(scratch=[0.2], probe=[0.8]))
+    assert "That is one seed" in describe_experiment(made(scratch=[0.2], probe=[0.8]))
+    assert describe_experiment(made(scratch=[0.2, 0.3], probe=[0.8])) == ""
+    third = made(probe=[0.78, 0.82], all=[0.77, 0.77], scratch=[0.7, 0.8])
+    assert "differ as much as the strategies" in describe_experiment(third)
     unfinished = made(scratch=[0.2], probe=[0.8])
     running = replace(unfinished, cells=(replace(unfinished.cells[0], status="running"), unfinished.cells[1]))
     assert describe_experiment(running) == ""
