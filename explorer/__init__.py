@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from explorer.analysis.layer_table import clear_caches as clear_caches
     from explorer.analysis.layer_table import layer_table as layer_table
     from explorer.analysis.receptive_field import receptive_field as receptive_field
+    from explorer.analysis.saliency import saliency as saliency
+    from explorer.attribution_results import Attribution as Attribution
     from explorer.cards import WeightsCard as WeightsCard
     from explorer.cards import shipped_card as shipped_card
     from explorer.cards import shipped_cards as shipped_cards
@@ -123,11 +125,15 @@ if TYPE_CHECKING:
     from explorer.training.data import load_dataset as load_dataset
     from explorer.training.datasets import list_datasets as list_datasets
     from explorer.training.downloads import fetch_dataset as fetch_dataset
+    from explorer.training.examining import examine as examine
     from explorer.training.fitting import adapt_to_data as adapt_to_data
     from explorer.training.imagenet import fetch_imagenet as fetch_imagenet
     from explorer.training.imagenet import imagenet_weights as imagenet_weights
     from explorer.training.loop import fit as fit
     from explorer.training.predicting import predict as predict
+    from explorer.training.predicting import prepare as prepare
+    from explorer.training.projecting import before_training as before_training
+    from explorer.training.projecting import project_features as project_features
     from explorer.training.rate_range import rate_range as rate_range
     from explorer.training.runs import RunStore as RunStore
     from explorer.training.stage_probes import probe_stages as probe_stages
@@ -138,6 +144,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Attribution": "explorer.attribution_results",
     "Backbone": "explorer.training.backbones",
     "Callback": "explorer.training.callbacks",
     "CheckpointError": "explorer.errors",
@@ -154,6 +161,7 @@ _HOMES = {
     "WeightsCard": "explorer.cards",
     "adapt_to_data": "explorer.training.fitting",
     "batch_errors_data": "explorer.figures.learning_curves",
+    "before_training": "explorer.training.projecting",
     "bottleneck_block": "explorer.analysis.calculators",
     "calibrate": "explorer.analysis.calibration",
     "check_guess": "explorer.lesson_results",
@@ -191,6 +199,7 @@ _HOMES = {
     "effective_receptive_field": "explorer.analysis.effective_field",
     "effective_receptive_field_steps": "explorer.analysis.effective_field",
     "evaluate": "explorer.training.trained",
+    "examine": "explorer.training.examining",
     "experiment_data": "explorer.figures.transfer_experiment",
     "fetch_dataset": "explorer.training.downloads",
     "fetch_imagenet": "explorer.training.imagenet",
@@ -232,8 +241,10 @@ _HOMES = {
     "plot_stage_probes": "explorer.figures.stage_probes",
     "plot_totals": "explorer.figures.comparison",
     "predict": "explorer.training.predicting",
+    "prepare": "explorer.training.predicting",
     "probe_stages": "explorer.training.stage_probes",
     "progress_words": "explorer.progress",
+    "project_features": "explorer.training.projecting",
     "published": "explorer.papers.loader",
     "rate_range": "explorer.training.rate_range",
     "rate_range_data": "explorer.figures.rate_range",
@@ -247,6 +258,7 @@ _HOMES = {
     "run_experiment": "explorer.lessons.transfer_experiment",
     "run_lesson": "explorer.lessons.degradation",
     "running_data": "explorer.figures.comparison",
+    "saliency": "explorer.analysis.saliency",
     "shipped_card": "explorer.cards",
     "shipped_cards": "explorer.cards",
     "square": "explorer.pictures",

@@ -111,8 +111,8 @@ class Augmentation:
             draws: what `draw` gave; None for testing: the middle, as it is.
         """
         if draws is None:
-            return self.normalised(_middle(pictures, self.size))
-        x = _middle(pictures, self.size) if draws.window is None else self._windows(pictures, draws.window)
+            return self.normalised(middle(pictures, self.size))
+        x = middle(pictures, self.size) if draws.window is None else self._windows(pictures, draws.window)
         if draws.flip is not None or draws.shift is not None:
             x = self._shifted(x, draws)  # (N, C, size, size)
         if draws.jitter is not None:
@@ -210,7 +210,8 @@ def colour_components(pictures: Tensor) -> tuple[Tensor, Tensor]:
     return values.clamp(min=0).float(), vectors.float()
 
 
-def _middle(pictures: Tensor, size: int) -> Tensor:
+def middle(pictures: Tensor, size: int) -> Tensor:
+    """What a net sees of stored pictures (N, C, S, S) when nothing is drawn: the middle, (N, C, size, size)."""
     start = (pictures.shape[-1] - size) // 2
     return pictures[:, :, start : start + size, start : start + size]  # (N, C, size, size)
 

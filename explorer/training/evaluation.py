@@ -60,6 +60,11 @@ def testing(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+def batch_size(image_size: int) -> int:
+    """Pictures of that size that are tested together."""
+    return min(TEST_BATCH, max(1, _PIXELS_AT_ONCE // image_size**2))
+
+
 def count_errors(
     model: nn.Module,
     split: Split,
@@ -79,8 +84,7 @@ def count_errors(
         world_size: how many processes share the work.
         should_stop: asked before each batch; what was counted until then is returned.
     """
-    at_once = min(TEST_BATCH, max(1, _PIXELS_AT_ONCE // augmentation.size**2))
-    batches = torch.split(torch.arange(rank, len(split), world_size), at_once)
+    batches = torch.split(torch.arange(rank, len(split), world_size), batch_size(augmentation.size))
     sums = torch.zeros(3, dtype=torch.float32 if augmentation.device.type == "mps" else torch.float64)
     sums = sums.to(augmentation.device)
     pictures = 0

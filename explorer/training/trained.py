@@ -26,8 +26,10 @@ from explorer.training.batches import on_device
 from explorer.training.checkpoints import BEST
 from explorer.training.data import load_dataset
 from explorer.training.evaluation import confidence_interval, count_errors
+from explorer.training.reading import Report
 from explorer.training.runs import RunStore
 from explorer.training.speed import resolve_device
+from explorer.training.splits import DataSet
 from explorer.training.start import trained_net
 
 
@@ -143,12 +145,9 @@ def evaluate(
     """
     where = resolve_device(device)
     trained = load_trained(weights, store) if isinstance(weights, str) else weights
+    # The training pictures are not read to test: one of each class is the least that can be asked for.
+    trained, dataset = with_data(trained, data, subset=1 if split == "test" else None)
     config = trained.config
-    name = data or trained.dataset
-    # By the training's seed: where a folder has no test part, these are the pictures that were kept apart.
-    side = trained.side or config.image_size
-    dataset = load_dataset(name, image_size=side, channels=config.in_channels, seed=trained.seed)
-    trained = in_order_of(trained, dataset.summary.classes, name)
     pictures = dataset.test if split == "test" else dataset.train
     began = time.perf_counter()
     model = copy.deepcopy(trained.model).to(where)
@@ -159,7 +158,7 @@ def evaluate(
     return Evaluation(
         model=config.label(),
         weights=trained.source,
-        dataset=name,
+        dataset=dataset.summary.name,
         split=split,
         pictures=counts.pictures,
         top1=1 - counts.error,
@@ -169,6 +168,42 @@ def evaluate(
         loss=counts.loss / counts.pictures,
         seconds=time.perf_counter() - began,
     )
+
+
+def with_data(
+    trained: Trained,
+    data: str | None = None,
+    *,
+    subset: int | None = None,
+    test_subset: int | None = None,
+    on_progress: Report | None = None,
+) -> tuple[Trained, DataSet]:
+    """A trained net, its outputs in the order of the data's classes, and data of the size and channels that it takes.
+
+    Args:
+        trained: the net.
+        data: a data set with the classes that the net was trained on; default: the one that it was trained on.
+        subset: training pictures of each class; None for all.
+        test_subset: test pictures of each class.
+        on_progress: is told the share that is done and what is being done; what it raises ends the reading.
+
+    Raises:
+        UnknownNameError: there is no such data set.
+        ConfigError: the data has other classes.
+        ExplorerError: the data is not there, or cannot be read.
+    """
+    config, name = trained.config, data or trained.dataset
+    dataset = load_dataset(
+        name,
+        image_size=trained.side or config.image_size,
+        channels=config.in_channels,
+        subset=subset,
+        test_subset=test_subset,
+        # By the training's seed: where a folder has no test part, these are the pictures that were kept apart.
+        seed=trained.seed,
+        on_progress=on_progress,
+    )
+    return in_order_of(trained, dataset.summary.classes, name), dataset
 
 
 def in_order_of(trained: Trained, classes: tuple[str, ...], dataset: str) -> Trained:
