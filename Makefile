@@ -79,5 +79,5 @@ $(VENV)/.app: pyproject.toml constraints.txt | $(VENV)/.made
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.made
 	@echo "Installing explorer and what its tests need into $(VENV); the first time this takes some minutes."
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[app,notebooks,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[app,onnx,notebooks,dev]"
 	@touch $(VENV)/.app $@

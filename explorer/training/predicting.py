@@ -40,19 +40,37 @@ def predict(
     """
     where = resolve_device(device)
     model = copy.deepcopy(trained.model).to(where)
-    preparation = trained.preparation(str(where))
-    side = trained.side or trained.config.image_size
     answers: list[list[tuple[str, float]]] = []
     with testing(model):
         for start in range(0, len(pictures), _AT_ONCE):
-            x = torch.stack([_stored(p, side, trained.config.in_channels) for p in pictures[start : start + _AT_ONCE]])
-            probabilities = model(preparation(x.to(where))).softmax(1).cpu()  # (n, classes)
+            x = prepare(trained, pictures[start : start + _AT_ONCE], device=str(where))  # (n, C, H, W)
+            probabilities = model(x).softmax(1).cpu()  # (n, classes)
             for row in probabilities:
                 best = row.topk(min(top, len(row)))
                 answers.append(
                     [(trained.classes[i], p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
                 )
     return answers
+
+
+def prepare(trained: Trained, pictures: Sequence[Pixels], *, device: str = "cpu") -> torch.Tensor:
+    """Pictures as a trained net takes them: sized and cut as its test pictures were, and normalised.
+
+    Args:
+        trained: what `load_trained` gave.
+        pictures: uint8 (H, W, 3), of any size; one or more.
+        device: where to put them.
+
+    Returns:
+        float32, (N, C, size, size).
+
+    >>> import explorer
+    >>> explorer.prepare(explorer.load_trained("shipped:resnet18"), [explorer.photograph("coffee")]).shape
+    torch.Size([1, 3, 112, 112])
+    """
+    side = trained.side or trained.config.image_size
+    x = torch.stack([_stored(picture, side, trained.config.in_channels) for picture in pictures])  # (N, C, side, side)
+    return trained.preparation(device)(x.to(device))
 
 
 def _stored(picture: Pixels, side: int, channels: int) -> torch.Tensor:
