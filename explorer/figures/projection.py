@@ -1,4 +1,4 @@
-"""The test pictures in a plane, as a net saw them before training and as it sees them after: two charts side by side."""
+"""The test pictures in a plane, as a net saw them before training and as it sees them after, side by side."""
 
 from __future__ import annotations
 
