@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from explorer.errors import TraceError as TraceError
     from explorer.errors import TrainingError as TrainingError
     from explorer.errors import UnknownNameError as UnknownNameError
+    from explorer.export_results import ExportCard as ExportCard
     from explorer.figures.comparison import describe_running as describe_running
     from explorer.figures.comparison import describe_totals as describe_totals
     from explorer.figures.comparison import plot_running as plot_running
@@ -126,6 +127,7 @@ if TYPE_CHECKING:
     from explorer.training.datasets import list_datasets as list_datasets
     from explorer.training.downloads import fetch_dataset as fetch_dataset
     from explorer.training.examining import examine as examine
+    from explorer.training.exporting import export as export
     from explorer.training.fitting import adapt_to_data as adapt_to_data
     from explorer.training.imagenet import fetch_imagenet as fetch_imagenet
     from explorer.training.imagenet import imagenet_weights as imagenet_weights
@@ -151,6 +153,7 @@ _HOMES = {
     "ConfigError": "explorer.errors",
     "EpochMetrics": "explorer.run_results",
     "ExplorerError": "explorer.errors",
+    "ExportCard": "explorer.export_results",
     "ModelConfig": "explorer.config",
     "RunStore": "explorer.training.runs",
     "StepMetrics": "explorer.run_results",
@@ -201,6 +204,7 @@ _HOMES = {
     "evaluate": "explorer.training.trained",
     "examine": "explorer.training.examining",
     "experiment_data": "explorer.figures.transfer_experiment",
+    "export": "explorer.training.exporting",
     "fetch_dataset": "explorer.training.downloads",
     "fetch_imagenet": "explorer.training.imagenet",
     "field_growth_data": "explorer.figures.field_growth",

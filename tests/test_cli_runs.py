@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from explorer.cli import main
 from explorer.config import ModelConfig
 from explorer.run_results import EpochMetrics, Progress
 from explorer.train_config import TrainConfig
-from explorer.training.checkpoints import read_tensors, write_tensors
 from explorer.training.runs import RunStore
 
 Command = Any
@@ -111,37 +109,6 @@ def test_compare_shows_only_the_options_that_differ(store: RunStore, run: Comman
     both = json.loads(run("compare", "a", "b", "--format", "json")[1])
     assert [row["lr"] for row in both] == [0.2, 0.4]
     assert "Name two runs or more" in run("compare", "a")[2]
-
-
-def test_export_writes_the_best_epochs_weights(store: RunStore, run: Command, tmp_path: Path) -> None:
-    folder = store.folder(finished(store, "a", (0.5, 0.25)))
-    weights, momentum = torch.arange(3.0), torch.ones(3)
-    header = {"model": {"arch": "resnet20"}, "classes": ["0"]}
-    write_tensors(folder / "best.safetensors", {"fc.bias": weights}, {**header, "metrics": {"epoch": 2}})
-    last = {"model.fc.bias": weights + 1, "momentum.fc.bias": momentum}
-    write_tensors(folder / "last.safetensors", last, {**header, "state": {"history": [{"epoch": 7}]}})
-    out = tmp_path / "mine.safetensors"
-    code, said, _ = run("export", "a", "--out", str(out))
-    assert code == 0
-    assert "resnet20, epoch 2 of a" in said
-    tensors, found = read_tensors(out)
-    assert list(tensors) == ["fc.bias"]
-    assert torch.equal(tensors["fc.bias"], weights)
-    assert found == {**header, "metrics": {"epoch": 2}}
-    assert json.loads(out.with_suffix(".json").read_text(encoding="utf-8")) == found
-    assert "epoch 7" in run("export", "a", "--out", str(out), "--last")[1]
-    tensors, found = read_tensors(out)
-    assert list(tensors) == ["fc.bias"]
-    assert torch.equal(tensors["fc.bias"], weights + 1)
-    assert "state" not in found
-
-
-def test_export_refuses_what_is_not_there(store: RunStore, run: Command, tmp_path: Path) -> None:
-    finished(store, "a", ())
-    assert "ends with .safetensors" in run("export", "a", "--out", "weights.pt")[2]
-    code, _, err = run("export", "a", "--out", str(tmp_path / "a.safetensors"))
-    assert code == 2
-    assert "There is no checkpoint" in err
 
 
 def test_delete(store: RunStore, run: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,16 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"config", "recipes"}),
     frozenset({"cards", "options", "results", "train_config"}),
     frozenset(
-        {"cost_results", "departures", "examination_results", "run_results", "train_options", "transfer_results"}
+        {
+            "attribution_results",
+            "cost_results",
+            "departures",
+            "examination_results",
+            "export_results",
+            "run_results",
+            "train_options",
+            "transfer_results",
+        }
     ),
     frozenset({"models", "papers", "progress"}),
     frozenset({"analysis", "lesson_results", "training"}),

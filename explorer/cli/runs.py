@@ -15,6 +15,7 @@ from explorer import units, writers
 from explorer.cli import output
 from explorer.cli.options import Format
 from explorer.errors import ConfigError
+from explorer.export_results import FORMATS
 
 if TYPE_CHECKING:
     from explorer.run_results import EpochMetrics, Run
@@ -107,21 +108,38 @@ def compare(
 
 @app.command()
 def export(
-    run: Annotated[str, _RUN],
-    out: Annotated[Path, typer.Option(metavar="FILE.safetensors", help="Where to write the weights.")],
+    run: Annotated[str, typer.Argument(metavar="RUN|shipped:NET", help="A run's name or id, or a shipped net.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write it: NAME.safetensors or NAME.onnx.")],
     last: Annotated[bool, typer.Option("--last", help="Of the last epoch, not of the best one.")] = False,
+    format: Annotated[
+        str | None,
+        typer.Option(metavar="FORMAT", help="safetensors or onnx.  [default: as the name's ending says]"),
+    ] = None,
 ) -> None:
-    """Write a run's weights to a file: those of its best epoch."""
-    if out.suffix != ".safetensors":
-        raise ConfigError(f"out={str(out)[:60]!r} is not possible: use a name that ends with .safetensors.")
-    store = _store()
-    found = store.get(run)
-    from explorer.training.exporting import export_weights
+    """Write a trained net to a file, with a card: a run's best epoch, as weights or as ONNX.
 
-    epoch = export_weights(store.folder(found.run_id), out, last=last)
-    output.write(
-        f"{out}: {found.model.label()}, epoch {epoch} of {found.name}; {out.with_suffix('.json')} describes it."
-    )
+    An ONNX file is written only if onnxruntime gives the same answers as PyTorch. It takes pixels between 0 and 1.
+    """
+    out = _named(out, format)
+    from explorer.training.exporting import export as written
+
+    card = written(run, out, last=last, store=_store())
+    beside = out.with_suffix(".json") if card.format == "safetensors" else Path(f"{out}.json")
+    said = f"{out}: {card.model.label()}, epoch {card.epoch} of {card.weights}, {units.size(card.bytes)}"
+    if card.largest_difference is not None:
+        said += f", no probability further than {card.largest_difference:.1g} from PyTorch's"
+    output.write(f"{said}; {beside} describes it.")
+
+
+def _named(out: Path, format: str | None) -> Path:
+    """The file's name with the ending of its format."""
+    if format is None:
+        return out
+    if format not in FORMATS:
+        raise ConfigError(f"format={format[:40]!r} is not possible: use safetensors or onnx.")
+    if out.suffix not in ("", f".{format}"):
+        raise ConfigError(f"{out.name[:60]!r} does not end with .{format}: give one of the two, or both alike.")
+    return out.with_suffix(f".{format}")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ from explorer.options import read_net
 
 if TYPE_CHECKING:
     from explorer.config import ModelConfig
+    from explorer.pictures import Pixels
     from explorer.train_config import TrainConfig
     from explorer.training.runs import RunStore
     from explorer.transfer_results import StageProbe
@@ -122,23 +124,31 @@ def _available(data: str) -> str:
 
 
 def predict(
-    weights: Annotated[str, typer.Argument(metavar="RUN|FILE|shipped:NET", help="Whose answers.")],
+    weights: Annotated[
+        str, typer.Argument(metavar="RUN|FILE|shipped:NET", help="Whose answers: FILE is .safetensors.")
+    ],
     pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE...", help="Picture files.")],
     top: Annotated[int, typer.Option(min=1, max=1000, metavar="NUMBER", help="How many answers.")] = 5,
     device: Annotated[str, typer.Option(metavar="NAME", help="Where to compute.")] = "auto",
     format: Format = "table",
 ) -> None:
-    """Say what a trained net sees in pictures."""
+    """Say what a trained net sees in pictures.
+
+    A picture that cannot be read is named, and the others are answered.
+    """
     writers.checked_format(format)
-    from explorer.pictures import read_picture
+    from explorer.pictures import PictureError
     from explorer.training.predicting import predict as answer
     from explorer.training.trained import load_trained
 
     trained = load_trained(weights)
-    answers = answer(trained, [read_picture(path) for path in pictures], top=top, device=device)
+    read, unreadable = _read(pictures)
+    if not read:
+        raise PictureError(" ".join(unreadable))
+    answers = answer(trained, list(read.values()), top=top, device=device)
     rows: list[tuple[str, int, str, float]] = [
         (str(path), rank, name, probability)
-        for path, found in zip(pictures, answers, strict=True)
+        for path, found in zip(read, answers, strict=True)
         for rank, (name, probability) in enumerate(found, start=1)
     ]
     fields = ("picture", "rank", "class", "probability")
@@ -150,6 +160,22 @@ def predict(
         cells = [[Path(path).name, str(rank), name, units.percent(share)] for path, rank, name, share in rows]
         write = writers.markdown_table if format == "markdown" else writers.text_table
         output.write(write(["Picture", "", "Class", "Probability"], cells, {1, 3}))
+    if unreadable:
+        raise PictureError(" ".join(unreadable))
+
+
+def _read(files: Sequence[Path]) -> tuple[dict[Path, Pixels], list[str]]:
+    """The pictures that can be read, and what is wrong with the others."""
+    from explorer.pictures import PictureError, read_picture
+
+    read: dict[Path, Pixels] = {}
+    unreadable = []
+    for file in files:
+        try:
+            read[file] = read_picture(file)
+        except PictureError as error:
+            unreadable.append(str(error))
+    return read, unreadable
 
 
 def probe(

@@ -68,12 +68,11 @@ def prepare(trained: Trained, pictures: Sequence[Pixels], *, device: str = "cpu"
     >>> explorer.prepare(explorer.load_trained("shipped:resnet18"), [explorer.photograph("coffee")]).shape
     torch.Size([1, 3, 112, 112])
     """
+    return trained.preparation(device)(stored(trained, pictures).to(device))
+
+
+def stored(trained: Trained, pictures: Sequence[Pixels]) -> torch.Tensor:
+    """Pictures as `load_dataset` stores them for a net, uint8 (N, C, side, side)."""
     side = trained.side or trained.config.image_size
-    x = torch.stack([_stored(picture, side, trained.config.in_channels) for picture in pictures])  # (N, C, side, side)
-    return trained.preparation(device)(x.to(device))
-
-
-def _stored(picture: Pixels, side: int, channels: int) -> torch.Tensor:
-    """As `load_dataset` stores it, uint8 (channels, side, side)."""
-    pixels = torch.from_numpy(square(picture, side).copy()).permute(2, 0, 1)  # (3, side, side)
-    return with_channels(pixels[None], channels)[0]
+    x = torch.stack([torch.from_numpy(square(picture, side).copy()) for picture in pictures])  # (N, side, side, 3)
+    return with_channels(x.permute(0, 3, 1, 2), trained.config.in_channels)
