@@ -1,0 +1,271 @@
+"""A trained net understood: what it confuses, where it is wrong and sure, its features before and after training."""
+
+from __future__ import annotations
+
+import html
+import threading
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from explorer import units
+from explorer.app import training_store, widgets
+from explorer.app.events import QUICK, STREAMING
+from explorer.app.predictions import answering
+from explorer.app.problems import reported, sentence
+from explorer.app.progressive import Report, progressive
+from explorer.cards import shipped_cards
+from explorer.errors import ConfigError, ExplorerError
+from explorer.examination_results import METHODS, Examination, Method, Projection
+from explorer.figures.confusion import confusion_data, describe_confusion, plot_confusion
+from explorer.figures.examination_html import classes_html, mistakes_html, sentences_html
+from explorer.figures.examined import describe_examination
+from explorer.figures.projection import describe_projection, plot_projection, projection_data
+from explorer.language import text
+from explorer.lessons.sentences import data_title
+from explorer.training.data import dataset_info, is_available
+
+_RUN = "run:"
+_MISTAKES = 12
+_MOST_TESTED = 5000
+"""Test pictures that are examined on the page; of more, as many of each class are drawn."""
+
+_DOING = {
+    "reading pictures": "reading",
+    "testing": "testing",
+    "computing features": "features",
+    "projecting": "projecting",
+}
+_T = TypeVar("_T")
+
+
+class _LeftError(Exception):
+    """Nobody waits any more: the work ends."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows, in the order of its parts; what is None stays as it is."""
+
+    busy: str | None = None
+    problem: str | None = None
+    summary: str | None = None
+    confusion: str | None = None
+    classes: str | None = None
+    mistakes: str | None = None
+    projection: str | None = None
+    examined: str | None = None
+
+    def values(self) -> list[Any]:
+        """For the page: the parts, then the choice of method and the Stop button, each visible while it is of use."""
+        parts = (self.busy, self.problem, self.summary, self.confusion, self.classes, self.mistakes, self.projection)
+        method = gr.skip() if self.examined is None else gr.update(visible=bool(self.examined))
+        stop = gr.skip() if self.busy is None else gr.update(visible=bool(self.busy))
+        return [*(gr.skip() if part is None else part for part in (*parts, self.examined)), method, stop]
+
+
+# ---------------------------------------------------------------- which nets
+
+
+def examinable(language: str) -> list[tuple[str, str]]:
+    """The nets that can be examined: finished runs, the newest first, and shipped nets whose data is here."""
+    listed = list(answering("", language))
+    for card in shipped_cards():
+        if is_available(card.dataset):
+            listed.append((text("transfer.use.source", language, net=card.name), f"shipped:{card.name}"))
+    return listed
+
+
+def listed(now: str | None, language: str) -> Any:
+    """The choice of nets as it is now; what is chosen stays."""
+    there = examinable(language)
+    known = [value for _, value in there]
+    return gr.update(choices=there, value=now if now in known else known[0] if known else None)
+
+
+# ---------------------------------------------------------------- the work
+
+
+def stream_examination(net: str | None, method: str, language: str) -> Iterator[list[Any]]:
+    """Test the net and show what came out, then project its features; what goes wrong is said, what is there stays."""
+    try:
+        weights = _weights(net)
+        found = yield from _worked(lambda report: _examined(weights, report), language)
+        yield examined(found, net or "", language).values()
+        yield from _stream_projected(weights, method, language)
+    except ExplorerError as error:
+        yield Shown(busy="", problem=widgets.problem(sentence(error, language))).values()
+
+
+def stream_projection(net: str, method: str, language: str) -> Iterator[list[Any]]:
+    """Project the features of the net that is shown in another way."""
+    try:
+        if net:
+            yield from _stream_projected(_weights(net), method, language)
+    except ExplorerError as error:
+        yield Shown(busy="", problem=widgets.problem(sentence(error, language))).values()
+
+
+def _stream_projected(weights: str, method: str, language: str) -> Iterator[list[Any]]:
+    way: Method = "tsne" if method == "tsne" else "pca"
+    found = yield from _worked(lambda report: _projected(weights, way, report), language)
+    yield Shown(busy="", problem="", projection=projection_card(found, language)).values()
+
+
+def _worked(work: Callable[[Report], _T], language: str) -> Generator[list[Any], None, _T]:
+    """Run `work`, show how far it is, and return what it gives; it ends soon after nobody waits any more."""
+    left = threading.Event()
+
+    def run(report: Report) -> _T:
+        def tell(share: float, what: str) -> None:
+            if left.is_set():
+                raise _LeftError
+            report(share, what)
+
+        return work(tell)
+
+    going = progressive(run)
+    try:
+        while True:
+            try:
+                share, what = next(going)
+            except StopIteration as end:
+                result: _T = end.value
+                return result
+            words = text(f"understand.busy.{_DOING.get(what, 'reading')}", language)
+            yield Shown(busy=widgets.busy(share, words), problem="").values()
+    finally:
+        left.set()
+
+
+def _weights(net: str | None) -> str:
+    if not net:
+        raise ConfigError("No net is chosen: choose one first.", key="no_net_to_ask")
+    return net.removeprefix(_RUN)
+
+
+def _examined(weights: str, report: Report) -> tuple[Examination, int]:
+    """The examination, and how many test pictures the data has."""
+    from explorer.training.examining import examine
+    from explorer.training.trained import load_trained
+
+    trained = load_trained(weights, training_store.store())
+    info = dataset_info(trained.dataset)
+    most = max(1, _MOST_TESTED // info.num_classes) if info.test_pictures > _MOST_TESTED else None
+    found = examine(trained, mistakes=_MISTAKES, test_subset=most, on_progress=report)
+    return found, max(info.test_pictures, found.pictures)
+
+
+def _projected(weights: str, method: Method, report: Report) -> Projection:
+    from explorer.training.projecting import before_training, project_features
+    from explorer.training.trained import load_trained
+
+    store = training_store.store()
+    before, after = before_training(weights, store), load_trained(weights, store)
+    return project_features(before, after, method=method, on_progress=report)
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+def examined(result: tuple[Examination, int], net: str, language: str) -> Shown:
+    """An examination on the page; the projection that was there before is another net's, and goes."""
+    found, there = result
+    said = describe_examination(found, language)
+    if found.pictures < there:
+        drawn = {"shown": units.exact(found.pictures), "total": units.exact(there)}
+        said.insert(0, text("caption.projection.drawn", language, **drawn))
+    title = text("examine.title", language, net=found.weights, data=data_title(found.dataset, language))
+    figure = html.escape(units.percent(found.accuracy))
+    between = f"{units.percent(found.low)} – {units.percent(found.high)}"
+    summary = (
+        f'<section class="examined"><h4>{html.escape(title)}</h4><p class="figure">{figure} '
+        f"<small>{html.escape(between)}</small></p>{sentences_html(said)}</section>"
+    )
+    chart = widgets.chart_value(
+        plot_confusion(found, language),
+        describe_confusion(found, language),
+        confusion_data(found),
+        f"confusion-{found.weights.replace(':', '-')}",
+        language,
+    )
+    return Shown(
+        problem="",
+        summary=summary,
+        confusion=chart,
+        classes=_part("examine.classes", f'<div class="scroll">{classes_html(found, language)}</div>', language),
+        mistakes=_part("examine.mistakes", mistakes_html(found, language), language),
+        projection="",
+        examined=net,
+    )
+
+
+def _part(title: str, content: str, language: str) -> str:
+    return f'<section class="examined"><h4>{html.escape(text(f"{title}", language))}</h4>{content}</section>'
+
+
+def projection_card(projection: Projection, language: str) -> str:
+    """Before and after training, side by side."""
+    data = projection_data(projection)
+    views = {view: text(f"understand.{view}", language) for view in ("before", "after")}
+    return widgets.chart_value(
+        plot_projection(projection, language),
+        describe_projection(projection, language),
+        data.assign(view=data["view"].map(views)),
+        f"projection-{projection.method}",
+        language,
+    )
+
+
+# ---------------------------------------------------------------- the step
+
+
+def build_understanding(language: str) -> gr.Dropdown:
+    """Lay it out: which net (which is returned), what came out, the projection with its choice of method."""
+    with gr.Row(elem_id="understand-choices", elem_classes="choices"):
+        net = gr.Dropdown(
+            [],
+            label=text("understand.net", language),
+            info=text("understand.net.info", language),
+            elem_id="understand-net",
+        )
+    with gr.Row(elem_id="understand-buttons"):
+        go = gr.Button(text("understand.go", language), size="sm", elem_id="understand-go")
+        stop = gr.Button(text("lesson.stop", language), size="sm", visible=False, elem_id="understand-stop")
+    busy = gr.HTML("", apply_default_css=False, elem_id="understand-busy")
+    problem = gr.HTML("", apply_default_css=False, elem_id="understand-problem")
+    summary = gr.HTML("", apply_default_css=False, elem_id="understand-summary")
+    confusion = widgets.chart(elem_id="understand-confusion", height=340)
+    classes = gr.HTML("", apply_default_css=False, elem_id="understand-classes")
+    mistakes = gr.HTML("", apply_default_css=False, elem_id="understand-mistakes")
+    method = gr.Radio(
+        [(text(f"understand.method.{name}", language), name) for name in METHODS],
+        value=METHODS[0],
+        label=text("understand.method", language),
+        info=text("understand.method.info", language),
+        visible=False,
+        elem_id="understand-method",
+    )
+    projection = widgets.chart(elem_id="understand-projection", height=440)
+    shown = gr.State("")
+    outputs = [busy, problem, summary, confusion, classes, mistakes, projection, shown, method, stop]
+    guard = reported(language)
+
+    def chosen(now: str | None) -> Any:
+        return listed(now, language)
+
+    def examine(chosen: str | None, way: str) -> Iterator[list[Any]]:
+        yield from stream_examination(chosen, way, language)
+
+    def project(chosen: str, way: str) -> Iterator[list[Any]]:
+        yield from stream_projection(chosen, way, language)
+
+    net.focus(guard(chosen), [net], [net], **QUICK)
+    events = [
+        go.click(guard(examine), [net, method], outputs, **STREAMING | {"trigger_mode": "once"}),
+        method.input(guard(project), [shown, method], outputs, **STREAMING),
+    ]
+    stop.click(lambda: Shown(busy="").values(), None, outputs, cancels=events, **QUICK)
+    return net
