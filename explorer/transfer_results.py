@@ -21,6 +21,7 @@ class StageProbe:
         accuracy: on the test pictures.
         low: lower end of its 95 % confidence interval (Wilson 1927).
         high: its upper end.
+        validated: accuracy by cross-validation on the training pictures alone; None where a class has too few.
     """
 
     stage: str
@@ -30,6 +31,7 @@ class StageProbe:
     accuracy: float
     low: float
     high: float
+    validated: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,73 @@ class StageProbes:
     def best(self) -> StageProbe:
         """The stage with the highest accuracy, the deepest of equal ones."""
         return max(reversed(self.probes), key=lambda probe: probe.accuracy)
+
+    @property
+    def chosen(self) -> StageProbe:
+        """The stage that the training pictures choose by cross-validation, the deepest of equal ones.
+
+        Where they are too few for that, the last one. Its accuracy is an honest estimate; the best one's is not.
+        """
+        return max(reversed(self.probes), key=lambda probe: -1.0 if probe.validated is None else probe.validated)
+
+
+@dataclass(frozen=True)
+class LayerShift:
+    """How differently a batch-norm layer sees other pictures than those it was trained on.
+
+    Attributes:
+        layer: its name.
+        depth: its number among the batch-norm layers, from 1.
+        shift: distance between a channel's mean on these pictures and its mean on the source's, in standard
+            deviations of the source's; the mean over the channels.
+    """
+
+    layer: str
+    depth: int
+    shift: float
+
+
+@dataclass(frozen=True)
+class SourceShift:
+    """How far other pictures are from what a net was trained on, as its batch norm remembers it.
+
+    Attributes:
+        net: label of the net.
+        weights: where they come from.
+        source: name of what it was trained on; empty if unknown.
+        dataset: name of the other pictures.
+        pictures: of them that were looked at.
+        layers: the net's batch-norm layers, in depth order.
+    """
+
+    net: str
+    weights: str
+    source: str
+    dataset: str
+    pictures: int
+    layers: tuple[LayerShift, ...]
+
+    @property
+    def shift(self) -> float:
+        """The mean over the layers."""
+        return sum(layer.shift for layer in self.layers) / len(self.layers)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What a quadrant of the lecture's matrix proposes.
+
+    Attributes:
+        little: whether there are few training pictures of a class.
+        similar: whether they are like those that the net was trained on.
+        strategy: what to do: `stages` (probe every stage), or a strategy of `TrainConfig`.
+        lecture: what the lecture says of this quadrant, as a strategy of the same names.
+    """
+
+    little: bool
+    similar: bool
+    strategy: str
+    lecture: str
 
 
 @dataclass(frozen=True)

@@ -149,10 +149,7 @@ def choose_preset(key: str) -> Callable[[PageState], PageState]:
 
 def start(state: PageState, name: str | None, owner: str | None) -> PageState:
     """Queue what the page shows, and show that run."""
-    missing = training_data.must_be_fetched(state.train.dataset)
-    if missing is not None:
-        message = f"{missing.title} is not on this machine yet: download it first."
-        raise ConfigError(message, key="data_fetch_first", title=missing.title)
+    training_data.check_there(state.train.dataset)
     model, train, _ = asked(state)
     training_data.check_start(train.start_from)
     mine = training_store.owner_of(owner)

@@ -184,6 +184,18 @@ def must_be_fetched(name: str) -> DatasetInfo | None:
     return info if info is not None and not is_available(name) else None
 
 
+def check_there(name: str) -> None:
+    """Check that data need not be downloaded first.
+
+    Raises:
+        ConfigError: it must.
+    """
+    missing = must_be_fetched(name)
+    if missing is not None:
+        message = f"{missing.title} is not on this machine yet: download it first."
+        raise ConfigError(message, key="data_fetch_first", title=missing.title)
+
+
 def about(info: DatasetInfo, language: str) -> str:
     """What a data set holds, in one line, and where it comes from."""
     colours = text(f"train.data.channels.{info.channels}", language)

@@ -8,10 +8,18 @@ from typing import Any
 
 import gradio as gr
 
-from explorer.app import predictions, training_live, training_store, transfer_live, widgets
+from explorer.app import (
+    predictions,
+    training_data,
+    training_live,
+    training_store,
+    transfer_live,
+    understanding,
+    widgets,
+)
 from explorer.app.address import PageState, from_query
 from explorer.app.degradation import data_choices
-from explorer.app.events import FORETELLING, LOOKING, STREAMING
+from explorer.app.events import FORETELLING, LOOKING, QUICK, STREAMING
 from explorer.app.problems import reported, sentence
 from explorer.app.progressive import progressive
 from explorer.app.tab import Binding, Tab
@@ -26,9 +34,11 @@ from explorer.app.transfer_choice import (
     starts,
     written_sizes,
 )
+from explorer.app.transfer_source import build_source, request_of, step
 from explorer.errors import ConfigError, ExplorerError
 from explorer.language import text
 from explorer.lessons.transfer_experiment import (
+    SCRATCH_STRATEGY,
     plan_experiment,
     resume_experiment,
     start_experiment,
@@ -55,8 +65,10 @@ def show(state: PageState, language: str) -> list[Any]:
         gr.update(value=list(chosen.strategies)),
         gr.update(value=written_sizes(chosen.sizes)),
         gr.update(value=str(chosen.seeds)),
+        understanding.listed(None, language),
         gr.update(choices=asked, value=asked[0][1] if asked else None),
         training_live.pulse_value(chosen.group, training_live.EVERY_MS),
+        request_of(chosen),
     ]
 
 
@@ -65,6 +77,19 @@ def show(state: PageState, language: str) -> list[Any]:
 
 def choose_data(state: PageState, dataset: str | None) -> PageState:
     return replace(state, transfer=replace(state.transfer, dataset=checked_data(dataset)))
+
+
+def bring_zip(state: PageState, file: str | None) -> PageState:
+    """A zip of the visitor's own pictures."""
+    return choose_data(state, training_data.keep_upload(file or ""))
+
+
+def take_proposal(state: PageState, proposed: str | None) -> PageState:
+    """What is advised, beside the control."""
+    if not proposed:
+        message = "There is no advice yet: wait until the pictures have been compared."
+        raise ConfigError(message, key="no_advice_yet")
+    return choose_ways(state, [SCRATCH_STRATEGY, *proposed.split(",")])
 
 
 def choose_start(state: PageState, start: str | None) -> PageState:
@@ -160,30 +185,13 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
         return text(f"transfer.{key}.info", language)
 
     gr.Markdown(words("question"), elem_classes="question")
-    _title("choose", language)
-    with gr.Row(elem_id="transfer-choices", elem_classes="choices"):
-        start = gr.Dropdown(
-            [(chosen.start, chosen.start)],
-            value=chosen.start,
-            label=words("start"),
-            info=info("start"),
-            elem_id="transfer-from",
-        )
-        data = gr.Dropdown(
-            data_choices(chosen.dataset, language),
-            value=chosen.dataset,
-            label=words("data"),
-            info=info("data"),
-            allow_custom_value=True,
-            elem_id="transfer-into",
-        )
-    choice_problem = gr.HTML("", apply_default_css=False, elem_id="transfer-choice-problem")
-    _title("probes", language)
+    source = build_source(chosen, language)
+    step("probes", language)
     probe = gr.Button(words("probe"), size="sm", elem_id="transfer-probe")
     probing = gr.HTML("", apply_default_css=False, elem_id="transfer-probing")
     probe_problem = gr.HTML("", apply_default_css=False, elem_id="transfer-probe-problem")
     stages = widgets.chart(elem_id="transfer-stages", height=380)
-    _title("experiment", language)
+    step("experiment", language)
     with gr.Row(elem_id="transfer-experiment", elem_classes="choices"):
         ways = gr.CheckboxGroup(
             [(text(f"experiment.strategy.{way}", language), way) for way in WAYS],
@@ -206,8 +214,10 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
         resume_button = gr.Button(text("train.resume", language), size="sm", visible=False, elem_id="transfer-resume")
     curves = widgets.chart(elem_id="transfer-curves", height=400)
     pulse = widgets.pulse(elem_id="transfer-pulse", seen="transfer-choices", chart="transfer-curves")
-    _title("use", language)
-    net = predictions.build_predictions(start, language)
+    step("understand", language)
+    understood = understanding.build_understanding(language)
+    step("use", language)
+    net = predictions.build_predictions(source.start, language)
 
     def probed(query: str) -> Iterator[tuple[Any, Any, Any]]:
         yield from stream_probes(query, language)
@@ -220,6 +230,8 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
         page = from_query(query, ("transfer",))
         return transfer_live.polled(page, held, training_store.owner_of(token), language)
 
+    # Other choices, other probes: the chart that is empty asks anew.
+    source.request.change(lambda: "", None, [stages], **QUICK)
     for look in (probe.click, stages.submit):  # the chart asks by itself when it is seen empty
         look(guard(probed), [begun], [stages, probing, probe_problem], js="() => [location.search]", **STREAMING)
     go.click(
@@ -236,10 +248,12 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
         js="() => [location.search, window.explorer.held('transfer-pulse'), window.explorer.owner()]",
         **LOOKING,
     )
-    outputs = [data, start, ways, sizes, seeds, net, pulse]
+    outputs = [source.data, source.start, ways, sizes, seeds, understood, net, pulse, source.request]
     bindings = (
-        Binding(data.input, [data], choose_data, choice_problem),
-        Binding(start.input, [start], choose_start, choice_problem),
+        Binding(source.data.input, [source.data], choose_data, source.problem),
+        Binding(source.start.input, [source.start], choose_start, source.problem),
+        Binding(source.upload.upload, [source.upload], bring_zip, source.problem),
+        Binding(source.take.click, [source.proposed], take_proposal, source.problem),
         Binding(ways.input, [ways], choose_ways, problem),
         Binding(sizes.submit, [sizes], choose_sizes, problem),
         Binding(sizes.blur, [sizes], choose_sizes, problem),
@@ -250,8 +264,3 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
         Binding(resume_button.click, [pulse], resume, problem, js=_SHOWN),
     )
     return Tab("transfer", outputs, show, bindings, own=tuple(outputs))
-
-
-def _title(step: str, language: str) -> None:
-    words = f"### {text(f'transfer.step.{step}', language)}\n{text(f'transfer.step.{step}.info', language)}"
-    gr.Markdown(words, elem_classes="step")

@@ -182,10 +182,9 @@ def _most_per_class(runs: Sequence[Run]) -> float:
     if len(asked) == len(runs):
         return float(max(asked))  # the data need not be looked at
     try:
-        info = dataset_info(runs[0].train.dataset)
+        return dataset_info(runs[0].train.dataset).per_class
     except ExplorerError:
         return float(max(asked, default=1)) * 2
-    return (1.0 if info.test_pictures else 0.8) * info.train_pictures / info.num_classes
 
 
 def stop_experiment(group: str, store: RunStore | None = None) -> None:

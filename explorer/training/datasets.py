@@ -7,6 +7,9 @@ from typing import Literal
 
 Kind = Literal["built in", "download", "folder", "zip"]
 
+TEST_SHARE = 0.2
+"""Of the pictures of a folder without a test part, what is kept to test on."""
+
 
 @dataclass(frozen=True)
 class RemoteFile:
@@ -57,6 +60,12 @@ class DatasetInfo:
     def download_bytes(self) -> int:
         """About how much has to be fetched; 0 for what is there at once."""
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def per_class(self) -> float:
+        """Training pictures of a class on average; of what has no test part, those that are left to train on."""
+        share = 1.0 if self.test_pictures else 1.0 - TEST_SHARE
+        return share * self.train_pictures / self.num_classes
 
 
 _MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist"

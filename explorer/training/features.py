@@ -43,7 +43,7 @@ def stage_features(
         on_progress: told the share of the pictures that is done; what it raises ends the work.
     """
     names = feature_names(net)[-1:] if names is None else names
-    key = _key(net, split, preparation)
+    key = content_key(net, split, preparation)
     kept = FEATURES.load(key)
     known = {} if kept is None else kept[0]
     if not set(names) <= known.keys():
@@ -100,7 +100,7 @@ def _recorded(net: Net) -> Iterator[dict[str, Tensor]]:
             handle.remove()
 
 
-def _key(net: Net, split: Split, preparation: Augmentation) -> str:
+def content_key(net: Net, split: Split, preparation: Augmentation) -> str:
     """A digest of all that the features depend on: weights, pictures, normalisation."""
     digest = hashlib.blake2b(digest_size=16)
     head = f"{stages(net)[-1].end}."

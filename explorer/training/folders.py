@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from explorer.errors import ExplorerError, Remark, join_or
+from explorer.training.datasets import TEST_SHARE
 from explorer.training.draws import Positions, held_out
 from explorer.training.reading import ENDINGS
 
@@ -21,8 +22,6 @@ _PARTS = {
 }
 _IGNORED = frozenset({"__macosx", "@eadir", "thumbs.db", "desktop.ini"})
 """What file managers leave behind, besides all names that begin with a dot."""
-
-_TEST_SHARE = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,9 +103,9 @@ def divided(listing: Listing, seed: int) -> Listing:
     if listing.test is not None:
         return listing
     train = listing.train
-    kept, out = held_out(train.labels, len(listing.classes), _TEST_SHARE, seed, "test")
-    message = f"There is no test folder: {_TEST_SHARE:.0%} of each class, drawn with seed {seed}, are to test on."
-    note = Remark(message, key="no_test_folder", share=f"{_TEST_SHARE:.0%}", seed=seed)
+    kept, out = held_out(train.labels, len(listing.classes), TEST_SHARE, seed, "test")
+    message = f"There is no test folder: {TEST_SHARE:.0%} of each class, drawn with seed {seed}, are to test on."
+    note = Remark(message, key="no_test_folder", share=f"{TEST_SHARE:.0%}", seed=seed)
     return replace(listing, train=train.take(kept), test=train.take(out), notes=(*listing.notes, note))
 
 

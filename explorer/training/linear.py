@@ -11,6 +11,8 @@ STRENGTH = 0.1
 """Inverse weight of the L2 penalty (scikit-learn's C) on standardised features: one value for 5 and for 500 pictures a
 class. Not chosen by test pictures."""
 
+_FOLDS = 3
+
 _ABSENT = -20.0
 """What the bias of a class without a picture is below the others'."""
 
@@ -53,3 +55,28 @@ def fit_linear(features: Tensor, labels: Tensor, classes: int, strength: float =
     bias[present] = offset - (found / std) @ mean
     bias[[label for label in range(classes) if label not in present]] += bias[present].min()
     return weight.float(), bias.float()
+
+
+def cross_validated(features: Tensor, labels: Tensor, classes: int, *, seed: int = 0) -> float | None:
+    """Accuracy of such layers on pictures that they were not fitted to, of the training pictures alone.
+
+    Args:
+        features: float (N, D).
+        labels: int64 (N,).
+        classes: outputs of the layer.
+        seed: of the division into three parts, in each of which every class has its share.
+
+    Returns:
+        Share of the right answers; None where a class has but one picture.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    counts = [count for count in torch.bincount(labels).tolist() if count]
+    if min(counts) < 2 or len(counts) < 2:
+        return None
+    right = 0
+    folds = StratifiedKFold(min(_FOLDS, *counts), shuffle=True, random_state=seed)
+    for fitted, kept in folds.split(features.numpy(), labels.numpy()):
+        weight, bias = fit_linear(features[fitted], labels[fitted], classes)
+        right += int(((features[kept] @ weight.T + bias).argmax(1) == labels[kept]).sum())
+    return right / len(labels)

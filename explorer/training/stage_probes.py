@@ -16,7 +16,7 @@ from explorer.training.batches import on_device
 from explorer.training.data import load_dataset
 from explorer.training.evaluation import confidence_interval
 from explorer.training.features import feature_names, stage_features
-from explorer.training.linear import fit_linear
+from explorer.training.linear import cross_validated, fit_linear
 from explorer.training.reading import Report
 from explorer.training.speed import resolve_device
 from explorer.transfer_results import StageProbe, StageProbes
@@ -35,7 +35,8 @@ def probe_stages(
     """Fit a linear layer to every stage's features, and test it: accuracy against depth.
 
     A stage's features are its output's means over the plane, one number a channel. All stages come from one pass over
-    the pictures, which is kept: asked again, only the layers are fitted.
+    the pictures, which is kept: asked again, only the layers are fitted. The training pictures alone choose a stage by
+    cross-validation, so that the chosen one's test accuracy is an honest estimate.
 
     Args:
         backbone: the net, see `load_backbone`.
@@ -80,7 +81,8 @@ def probe_stages(
         fitted = ((train[name] @ weight.T + bias).argmax(1) == dataset.train.labels).double().mean().item()
         ends = confidence_interval(int(right), len(dataset.test))
         accuracy = right / len(dataset.test)
-        probes.append(StageProbe(name, depths[name], train[name].shape[1], fitted, accuracy, *ends))
+        validated = cross_validated(train[name], dataset.train.labels, len(dataset.summary.classes), seed=seed)
+        probes.append(StageProbe(name, depths[name], train[name].shape[1], fitted, accuracy, *ends, validated))
         report(0.8 + 0.2 * done / len(names), "fitting the layers")
     return StageProbes(
         net=config.label(),

@@ -1,0 +1,109 @@
+"""How far pictures are from what a net was trained on, layer by layer, and the matrix of advice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from explorer.catalog import find_entry
+from explorer.figures import style
+from explorer.figures.end_labels import End, end_labels, room_px, short
+from explorer.language import text
+from explorer.transfer_results import SourceShift
+
+_HEIGHT = 340
+_PLOT_PX = 260
+
+
+def source_shift_data(results: Sequence[SourceShift]) -> pd.DataFrame:
+    """One row for each data set and batch-norm layer: dataset, layer, depth, shift."""
+    rows = [(one.dataset, layer.layer, layer.depth, layer.shift) for one in results for layer in one.layers]
+    return pd.DataFrame(rows, columns=["dataset", "layer", "depth", "shift"])
+
+
+def plot_source_shift(
+    results: Sequence[SourceShift], bound: float, language: str = "en", *, titles: dict[str, str] | None = None
+) -> go.Figure:
+    """The shift by batch-norm layer: of the first data set in the net's colour, of others, to compare with, in grey.
+
+    Args:
+        results: of one net.
+        bound: shift from which pictures are called different.
+        language: of the words.
+        titles: of the data sets, where they are not called by their names.
+    """
+    figure = style.figure(_HEIGHT)
+    names = {one.dataset: (titles or {}).get(one.dataset, one.dataset) for one in results}
+    ends = []
+    for number, one in enumerate(results):
+        chosen = number == 0
+        colour = style.net_colour(find_entry(one.net.split()[0]).name) if chosen else style.REFERENCE
+        figure.add_scatter(
+            x=[layer.depth for layer in one.layers],
+            y=[layer.shift for layer in one.layers],
+            mode="lines+markers" if chosen else "lines",
+            name=names[one.dataset],
+            line={"color": colour, "width": 3 if chosen else 1.5, "dash": "solid" if chosen else "dash"},
+            marker={"size": 7},
+            customdata=[layer.layer for layer in one.layers],
+            hovertemplate=text("shift.hover", language) + "<extra>%{fullData.name}</extra>",
+            zorder=1 if chosen else 0,
+        )
+        last = one.layers[-1]
+        ends.append(End(short(names[one.dataset]), last.depth, last.shift, colour))
+    top = 1.08 * max([bound, *(layer.shift for one in results for layer in one.layers)])
+    figure.add_hline(y=bound, line={"color": style.REFERENCE, "dash": "dot", "width": 1})
+    labels = end_labels(ends, top, _PLOT_PX)
+    figure.update_layout(
+        xaxis={"title": text("shift.axis.layer", language), "rangemode": "tozero"},
+        yaxis={"title": text("shift.axis.shift", language), "range": [0, top]},
+        annotations=[*labels, _bound_label(bound, language)],
+        margin={"t": 12, "r": room_px(ends)},
+        showlegend=False,
+        meta={"labels": True},
+    )
+    return figure
+
+
+def _bound_label(bound: float, language: str) -> dict[str, object]:
+    return {
+        "text": text("shift.bound", language),
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "xshift": 4,
+        "y": bound,
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"size": 12},
+    }
+
+
+def describe_source_shift(
+    results: Sequence[SourceShift], bound: float, language: str = "en", *, titles: dict[str, str] | None = None
+) -> str:
+    """What the curves show, in sentences computed from them.
+
+    Args:
+        results: of one net; the first one is what it is about.
+        bound: shift from which pictures are called different.
+        language: of the words.
+        titles: of the data sets, where they are not called by their names.
+    """
+    names = {one.dataset: (titles or {}).get(one.dataset, one.dataset) for one in results}
+    first, *others = results
+    key = "similar" if first.shift < bound else "different"
+    values = {"data": names[first.dataset], "shift": f"{first.shift:.2f}", "bound": f"{bound:.2f}"}
+    sentences = [text(f"caption.shift.{key}", language, **values, pictures=first.pictures)]
+    early, late = first.layers[: len(first.layers) // 2], first.layers[len(first.layers) // 2 :]
+    if early:
+        near, far = (sum(layer.shift for layer in half) / len(half) for half in (early, late))
+        grows = "grows" if far > near else "falls"
+        halves = {"early": f"{near:.2f}", "late": f"{far:.2f}"}
+        sentences.append(text(f"caption.shift.{grows}", language, **halves))
+    if others:
+        listed = ", ".join(f"{names[one.dataset]} {one.shift:.2f}" for one in sorted(others, key=lambda one: one.shift))
+        sentences.append(text("caption.shift.others", language, listed=listed))
+    return " ".join(sentences)

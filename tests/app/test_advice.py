@@ -1,0 +1,72 @@
+"""The advice in the transfer tab: the matrix, the quadrant of the visitor's own data, and taking it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from explorer.app import advice, transfer
+from explorer.app.address import PageState
+from explorer.errors import ConfigError
+from explorer.lessons.advice import LITTLE_BELOW, PROPOSED, SIMILAR_BELOW
+from explorer.transfer_results import LayerShift, SourceShift
+
+
+def shift(dataset: str, value: float) -> SourceShift:
+    layers = (LayerShift("bn1", 1, value / 2), LayerShift("layer1.0.bn1", 2, 3 * value / 2))
+    return SourceShift("resnet18", "shipped", "imagenette", dataset, 40, layers)
+
+
+def found(value: float, per_class: float) -> advice.Found:
+    return advice.Found((shift("textures", value), shift("digits", 0.5), shift("faces", 0.3)), per_class)
+
+
+def lit(html: str) -> list[bool]:
+    """Which of the four cells are lit, row by row."""
+    return ['<td class="lit">' in cell for cell in html.replace("<td></td>", "").split("</td>")[:4]]
+
+
+def test_every_amount_lights_its_quadrant() -> None:
+    little, similar = LITTLE_BELOW - 1, SIMILAR_BELOW / 2
+    assert lit(advice.matrix_html(None, [5], "en")) == [False] * 4
+    assert lit(advice.matrix_html(found(similar, little), [], "en")) == [True, False, False, False]
+    assert lit(advice.matrix_html(found(SIMILAR_BELOW, little), [], "en")) == [False, True, False, False]
+    assert lit(advice.matrix_html(found(similar, LITTLE_BELOW), [], "en")) == [False, False, True, False]
+    both = advice.matrix_html(found(SIMILAR_BELOW, 10 * LITTLE_BELOW), [little], "ko")
+    assert lit(both) == [False, True, False, True]
+    assert f"전체: 클래스당 {10 * LITTLE_BELOW}장" in both
+
+
+def test_the_advice_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(start: str, dataset: str, report: Callable[[float, str], None]) -> advice.Found:
+        report(0.5, "")
+        return found(0.4, 360)
+
+    monkeypatch.setattr(advice, "_measured", measured)
+    *_, last = advice.stream_advice("shipped:resnet18", "textures", [5, 100], "en")
+    matrix, chart, going, proposed = last
+    assert sum(lit(matrix)) == 2
+    assert going == ""
+    assert "is different from what the net was trained on" in chart
+    assert "0.40 standard deviations away" in chart
+    assert "0.20 in the first half of the layers, 0.60 in the second" in chart
+    few, many = ("probe" if one == "stages" else one for one in (PROPOSED[True, False], PROPOSED[False, False]))
+    assert proposed == ",".join(dict.fromkeys([few, many]))
+
+
+def test_a_net_without_batch_norm_gets_no_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(*_: object) -> advice.Found:
+        raise ConfigError("...", key="no_memory_of_source")
+
+    monkeypatch.setattr(advice, "_measured", measured)
+    *_, last = advice.stream_advice("imagenet:vgg16", "textures", [5], "en")
+    assert "judge it yourself" in last[2]
+    assert sum(lit(last[0])) == 0
+
+
+def test_taking_the_advice_keeps_the_control() -> None:
+    state = transfer.take_proposal(PageState("transfer"), "probe,all")
+    assert state.transfer.strategies == ("scratch", "probe", "all")
+    with pytest.raises(ConfigError, match="no advice yet"):
+        transfer.take_proposal(PageState("transfer"), "")
