@@ -141,9 +141,10 @@ def _worked(work: Callable[[Report], _T], language: str) -> Generator[list[Any],
 
 
 def _weights(net: str | None) -> str:
+    """What `load_trained` takes: of a run its name, which is what the page calls it."""
     if not net:
         raise ConfigError("No net is chosen: choose one first.", key="no_net_to_ask")
-    return net.removeprefix(_RUN)
+    return training_store.store().get(net.removeprefix(_RUN)).name if net.startswith(_RUN) else net
 
 
 def _examined(weights: str, report: Report) -> tuple[Examination, int]:
@@ -173,7 +174,7 @@ def _projected(weights: str, method: Method, report: Report) -> Projection:
 def examined(result: tuple[Examination, int], net: str, language: str) -> Shown:
     """An examination on the page; the projection that was there before is another net's, and goes."""
     found, there = result
-    said = describe_examination(found, language)
+    said = describe_examination(found, language, pairs=False)
     if found.pictures < there:
         drawn = {"shown": units.exact(found.pictures), "total": units.exact(there)}
         said.insert(0, text("caption.projection.drawn", language, **drawn))

@@ -83,7 +83,7 @@ def plot_confusion(examination: Examination, language: str = "en") -> go.Figure:
         xaxis={"title": text("confusion.axis.answered", language), "range": [-0.5, count - 0.5], **axis},
         yaxis={"title": text("confusion.axis.true", language), "range": [count - 0.5, -0.5], **axis},
         showlegend=False,
-        margin={"t": 76},
+        margin={"t": 64},
     )
     return figure
 

@@ -96,7 +96,7 @@ def examination_html(examination: Examination, language: str = "en") -> str:
     parts = [
         f"<h1>{title}</h1>",
         f"<p>{html.escape(examination.net)}</p>",
-        sentences_html(describe_examination(examination, language)),
+        sentences_html(describe_examination(examination, language, pairs=False)),
         heading("examine.confusion"),
         chart,
         f"<p>{html.escape(describe_confusion(examination, language))}</p>",

@@ -12,15 +12,16 @@ from explorer.language import text
 _MOST_NAMES = 4
 
 
-def describe_examination(examination: Examination, language: str = "en") -> list[str]:
+def describe_examination(examination: Examination, language: str = "en", *, pairs: bool = True) -> list[str]:
     """How good the net is and how surely that is known, what it confuses, what it does not find.
 
     Args:
         examination: what `examine` gave.
         language: `en` or `ko`.
+        pairs: say which classes are confused; not where the confusion matrix says it below.
     """
     found = [_accuracy(examination, language), _margin(examination, language), _chance(examination, language)]
-    found += describe_pairs(examination, language)
+    found += describe_pairs(examination, language) if pairs else []
     found += _hardest(examination, language)
     never = [score.name for score in examination.classes if not score.answered]
     if never:
