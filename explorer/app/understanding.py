@@ -264,7 +264,7 @@ def build_understanding(language: str) -> gr.Dropdown:
         yield from stream_projection(chosen, way, language)
 
     net.focus(guard(chosen), [net], [net], **QUICK)
-    events = [
+    events: list[dict[str, Any]] = [
         go.click(guard(examine), [net, method], outputs, **STREAMING | {"trigger_mode": "once"}),
         method.input(guard(project), [shown, method], outputs, **STREAMING),
     ]
