@@ -10,6 +10,25 @@ Status = Literal["queued", "running", "finished", "stopped", "failed", "interrup
 
 
 @dataclass(frozen=True)
+class StageLearning:
+    """What a strategy does with one stage of a net.
+
+    Attributes:
+        stage: its name, as in `explorer.models.stages`.
+        layers: its layers with weights, on its longest path.
+        params: its parameters.
+        rate: its learning rate as a share of the run's; 0 where it stays frozen.
+        begins: share of the run after which it learns; 0 from the start.
+    """
+
+    stage: str
+    layers: int
+    params: int
+    rate: float
+    begins: float
+
+
+@dataclass(frozen=True)
 class StageProbe:
     """How well a linear layer tells the classes apart by what one stage of a net says.
 

@@ -160,6 +160,17 @@ def test_layers_as_piped_text_are_complete_and_plain(run: Run) -> None:
     assert "60\u202f192\u202f808 parameters" in text
 
 
+def test_layers_say_what_a_strategy_trains(run: Run) -> None:
+    data = json.loads(output_of(run, "layers", "resnet20", "--strategy", "last", "--format", "json"))
+    learns = {layer["path"].split(".")[0] for layer in data["layers"] if layer["trainable"]}
+    assert learns == {"layer3", "fc"}
+    assert data["config"]["arch"] == "resnet20"
+    assert "Trainable" in output_of(run, "layers", "resnet20", "--strategy", "probe").splitlines()[0]
+    code, _, error = run("layers", "resnet20", "--strategy", "some")
+    assert code == 2
+    assert "strategy='some' is not possible" in error
+
+
 def test_layers_folded_name_the_blocks(run: Run) -> None:
     text = output_of(run, "layers", "resnet50", "--fold")
     assert text.count("CONV block (projection)") == 4

@@ -22,10 +22,12 @@ from explorer.app.degradation import data_choices
 from explorer.app.events import FORETELLING, LOOKING, QUICK, STREAMING
 from explorer.app.problems import reported, sentence
 from explorer.app.progressive import progressive
+from explorer.app.stage_table import stages_html
 from explorer.app.tab import Binding, Tab
 from explorer.app.training_layout import hidden
 from explorer.app.transfer_choice import (
     WAYS,
+    TransferChoice,
     checked_data,
     checked_start,
     net_and_weights,
@@ -69,7 +71,16 @@ def show(state: PageState, language: str) -> list[Any]:
         gr.update(choices=asked, value=asked[0][1] if asked else None),
         training_live.pulse_value(chosen.group, training_live.EVERY_MS),
         request_of(chosen),
+        _stages(chosen, language),
     ]
+
+
+def _stages(chosen: TransferChoice, language: str) -> str:
+    """What learns; why it cannot be said is said where the net is chosen."""
+    try:
+        return stages_html(chosen.start, chosen.dataset, chosen.strategies, language)
+    except ExplorerError:
+        return ""
 
 
 # ---------------------------------------------------------------- choices
@@ -204,6 +215,8 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
             written_sizes(chosen.sizes), label=words("sizes"), info=info("sizes"), elem_id="transfer-sizes"
         )
         seeds = gr.Textbox(str(chosen.seeds), label=words("seeds"), info=info("seeds"), elem_id="transfer-seeds")
+    with gr.Accordion(text("transfer.stages", language), open=False, elem_id="transfer-stage-table"):
+        learning = gr.HTML("", apply_default_css=False)
     go = gr.Button(words("go"), variant="primary", elem_id="transfer-go")
     problem = gr.HTML("", apply_default_css=False, elem_id="transfer-problem")
     starting = gr.HTML("", apply_default_css=False, elem_id="transfer-starting")
@@ -248,7 +261,7 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
         js="() => [location.search, window.explorer.held('transfer-pulse'), window.explorer.owner()]",
         **LOOKING,
     )
-    outputs = [source.data, source.start, ways, sizes, seeds, understood, net, pulse, source.request]
+    outputs = [source.data, source.start, ways, sizes, seeds, understood, net, pulse, source.request, learning]
     bindings = (
         Binding(source.data.input, [source.data], choose_data, source.problem),
         Binding(source.start.input, [source.start], choose_start, source.problem),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from explorer import paths
 from explorer.app import training_data, training_store
 from explorer.cards import shipped_card, shipped_cards
+from explorer.config import ModelConfig
 from explorer.errors import ConfigError
 from explorer.language import text
 from explorer.lessons.transfer_experiment import GROUP, STRATEGIES
@@ -155,6 +156,18 @@ def net_and_weights(start: str) -> tuple[str, str]:
         return run.model.arch, run.run_id
     said, accepted = f"from={start[:40]!r}", f"{_SHIPPED}resnet18"
     raise ConfigError(f"{said} is not possible: use {accepted}.", key="choice", said=said, accepted=accepted)
+
+
+def start_config(start: str) -> ModelConfig:
+    """The net that is started from, without looking at its weights.
+
+    Raises:
+        ExplorerError: there is no such start.
+    """
+    net, weights = net_and_weights(start)
+    if start.startswith(_RUN):
+        return training_store.store().get(weights).model
+    return shipped_card(net).model if start.startswith(_SHIPPED) else ModelConfig(net)
 
 
 def checked_start(start: str | None) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +19,10 @@ from explorer.cli.options import Format, Net, with_model_options
 from explorer.errors import ConfigError, ExplorerError, join_or
 from explorer.language import LANGUAGES
 from explorer.options import read_net
+
+if TYPE_CHECKING:
+    from explorer.config import ModelConfig
+    from explorer.results import LayerTable
 
 app = typer.Typer(
     add_completion=False,
@@ -150,6 +155,9 @@ def layers(
     net: Net,
     format: Format = "table",
     fold: Annotated[bool, typer.Option("--fold", help="One row for each block or stage.")] = False,
+    strategy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of `explorer finetune`: which parameters it trains at first.")
+    ] = None,
     *,
     options: dict[str, Any],
 ) -> None:
@@ -159,7 +167,7 @@ def layers(
     from explorer import tables
     from explorer.analysis.layer_table import layer_table
 
-    table = layer_table(config)
+    table = layer_table(config) if strategy is None else _trainable(config, strategy)
     frame = tables.fold(table) if fold else tables.layer_frame(table)
     if format == "json":
         fields = table.as_dict()
@@ -168,7 +176,21 @@ def layers(
         output.write(tables.frame_to(frame, format))
     else:
         columns = tables.FOLDED_COLUMNS if fold else tables.LAYER_COLUMNS
+        if strategy is not None:
+            after = columns.index("params") + 1
+            columns = (*columns[:after], "trainable", *columns[after:])
         output.show_frame(frame, columns, format, output.summary(table))
+
+
+def _trainable(config: ModelConfig, strategy: str) -> LayerTable:
+    """The layer table of a net whose frozen parameters are not trainable."""
+    from explorer.analysis.layer_table import layer_table
+    from explorer.train_config import TrainConfig
+    from explorer.training.strategies import trained_at_first
+
+    net = trained_at_first(config, TrainConfig("digits", strategy=strategy))  # type: ignore[arg-type]
+    shape = (config.in_channels, config.image_size, config.image_size)
+    return replace(layer_table(net, input_shape=shape), name=config.label(), config=config)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from explorer.transfer_results import SourceShift
 
 _HEIGHT = 340
 _PLOT_PX = 260
+_DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def source_shift_data(results: Sequence[SourceShift]) -> pd.DataFrame:
@@ -45,7 +46,7 @@ def plot_source_shift(
             y=[layer.shift for layer in one.layers],
             mode="lines+markers" if chosen else "lines",
             name=names[one.dataset],
-            line={"color": colour, "width": 3 if chosen else 1.5, "dash": "solid" if chosen else "dash"},
+            line={"color": colour, "width": 3 if chosen else 1.5, "dash": _DASHES[min(number, len(_DASHES) - 1)]},
             marker={"size": 7},
             customdata=[layer.layer for layer in one.layers],
             hovertemplate=text("shift.hover", language) + "<extra>%{fullData.name}</extra>",
@@ -70,12 +71,12 @@ def plot_source_shift(
 def _bound_label(bound: float, language: str) -> dict[str, object]:
     return {
         "text": text("shift.bound", language),
-        "x": 0,
+        "x": 1,
         "xref": "paper",
-        "xanchor": "left",
-        "xshift": 4,
+        "xanchor": "right",
+        "xshift": -4,
         "y": bound,
-        "yanchor": "bottom",
+        "yanchor": "top",
         "showarrow": False,
         "font": {"size": 12},
     }

@@ -6,9 +6,12 @@ from typing import Any
 
 from torch import nn
 
+from explorer.config import ModelConfig
+from explorer.models.create import create_model
 from explorer.models.net import Net
 from explorer.models.stages import stages
 from explorer.train_config import TrainConfig
+from explorer.transfer_results import StageLearning
 
 
 class Strategy:
@@ -70,6 +73,49 @@ class Strategy:
         for depth, modules in enumerate(self._stages):
             for module in modules:
                 _set_trained(module, depth >= first)
+
+
+def stage_learning(net: str | ModelConfig, train: TrainConfig) -> tuple[StageLearning, ...]:
+    """What of a net learns, stage by stage: the head always does.
+
+    Args:
+        net: the net; nothing of it is built but its shapes.
+        train: its strategy, `trained_stages` and `layer_decay`.
+
+    Raises:
+        UnknownNameError: there is no such net.
+        ConfigError: the configuration is impossible.
+
+    >>> [stage.rate for stage in stage_learning("resnet20", TrainConfig("digits", strategy="last"))]
+    [0.0, 0.0, 0.0, 1.0, 1.0]
+    """
+    model = create_model(net, device="meta")
+    strategy = Strategy(model, train)
+    found, last = [], len(strategy.names) - 1
+    for depth, stage in enumerate(stages(model)):
+        modules = [model.get_submodule(name) for name in stage.modules]
+        params = sum(parameter.numel() for module in modules for parameter in module.parameters())
+        rate = train.layer_decay ** (last - depth) if train.strategy == "layerwise" else 1.0
+        begins = (last - depth) / len(strategy.names) if train.strategy == "gradual" else 0.0
+        learns = train.strategy == "gradual" or depth >= strategy.first_trained(0.0)
+        found.append(StageLearning(stage.name, stage.layers, params, rate if learns else 0.0, begins))
+    return tuple(found)
+
+
+def trained_at_first(net: str | ModelConfig, train: TrainConfig) -> Net:
+    """The net's shapes, with what learns from the start requiring gradients: its layer table says what is trainable.
+
+    Raises:
+        UnknownNameError: there is no such net.
+        ConfigError: the configuration is impossible.
+
+    >>> net = trained_at_first("resnet20", TrainConfig("digits", strategy="probe"))
+    >>> sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
+    650
+    """
+    model = create_model(net, device="meta")
+    Strategy(model, train).begin_epoch(0.0)
+    return model.eval()
 
 
 def _set_trained(module: nn.Module, trained: bool) -> None:

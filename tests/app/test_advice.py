@@ -8,6 +8,7 @@ import pytest
 
 from explorer.app import advice, transfer
 from explorer.app.address import PageState
+from explorer.app.stage_table import stages_html
 from explorer.errors import ConfigError
 from explorer.lessons.advice import LITTLE_BELOW, PROPOSED, SIMILAR_BELOW
 from explorer.transfer_results import LayerShift, SourceShift
@@ -70,3 +71,14 @@ def test_taking_the_advice_keeps_the_control() -> None:
     assert state.transfer.strategies == ("scratch", "probe", "all")
     with pytest.raises(ConfigError, match="no advice yet"):
         transfer.take_proposal(PageState("transfer"), "")
+
+
+def test_the_table_of_stages_says_what_learns() -> None:
+    html = stages_html("shipped:resnet18", "digits", ["scratch", "probe", "layerwise", "gradual"], "en")
+    head, *rows, total = html.split("<tr")[1:]
+    assert head.count("<th") == 6
+    assert [row.count("frozen") for row in rows] == [1, 1, 1, 1, 1, 0]
+    assert "● learns" in rows[-1]
+    assert "after" in rows[0]
+    assert "2.6 k" in total  # 256 features and a bias for each of ten classes
+    assert "고정" in stages_html("shipped:resnet18", "digits", ["probe"], "ko")

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 import explorer
-from explorer import ModelConfig, TrainConfig, fit
+from explorer import ModelConfig, TrainConfig, fit, layer_table
 from explorer.errors import ConfigError
 from explorer.models.create import create_model
 from explorer.models.net import Net
 from explorer.models.stages import head_of, stages
 from explorer.training.checkpoints import BEST, LAST, read_tensors
 from explorer.training.splits import DataSet
-from explorer.training.strategies import Strategy
+from explorer.training.strategies import Strategy, stage_learning, trained_at_first
 
 NET = ModelConfig("resnet8", num_classes=3, in_channels=1, image_size=8)
 BASE = TrainConfig("digits", epochs=3, batch_size=20, lr=0.05, crop_padding=0, precision="float32", device="cpu")
@@ -174,3 +174,42 @@ def test_a_probe_can_be_stopped(data: DataSet, tmp_path: Path) -> None:
     assert list(training) == []
     assert training.outcome == "stopped"
     assert not (tmp_path / LAST).exists()
+
+
+# ---------------------------------------------------------------- what is said of it
+
+
+@pytest.mark.parametrize(
+    ("strategy", "rates", "begins"),
+    [
+        ("all", [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]),
+        ("probe", [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]),
+        ("last", [0, 0, 1, 1, 1], [0, 0, 0, 0, 0]),
+        ("layerwise", [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1], [0, 0, 0, 0, 0]),
+        ("gradual", [1, 1, 1, 1, 1], [0.8, 0.6, 0.4, 0.2, 0]),
+    ],
+)
+def test_what_learns_stage_by_stage(strategy: str, rates: list[float], begins: list[float]) -> None:
+    config = TrainConfig("digits", strategy=strategy, trained_stages=2, layer_decay=0.5)  # type: ignore[arg-type]
+    found = stage_learning("resnet20", config)
+    assert [stage.stage for stage in found] == ["stem", "layer1", "layer2", "layer3", "head"]
+    assert [stage.rate for stage in found] == rates
+    assert [stage.begins for stage in found] == pytest.approx(begins)
+    assert sum(stage.params for stage in found) == 269_722  # resnet-20 with option A, the paper's 0.27 M
+
+
+def test_gradual_begins_when_training_says_so() -> None:
+    config = TrainConfig("digits", strategy="gradual")
+    strategy = Strategy(create_model("resnet20"), config)
+    for depth, stage in enumerate(stage_learning("resnet20", config)):
+        assert strategy.first_trained(stage.begins + 1e-9) <= depth
+        if stage.begins:
+            assert strategy.first_trained(stage.begins - 1e-6) > depth
+
+
+def test_the_layer_table_says_what_is_trainable() -> None:
+    net = trained_at_first("resnet20", TrainConfig("digits", strategy="probe"))
+    table = layer_table(net, input_shape=(3, 32, 32))
+    assert table.totals.params == 269_722
+    assert table.totals.trainable == 64 * 10 + 10
+    assert {row.path: row.trainable for row in table.rows if row.trainable} == {"fc": 650}
