@@ -241,14 +241,15 @@ def build_understanding(language: str) -> gr.Dropdown:
     confusion = widgets.chart(elem_id="understand-confusion", height=340)
     classes = gr.HTML("", apply_default_css=False, elem_id="understand-classes")
     mistakes = gr.HTML("", apply_default_css=False, elem_id="understand-mistakes")
-    method = gr.Radio(
-        [(text(f"understand.method.{name}", language), name) for name in METHODS],
-        value=METHODS[0],
-        label=text("understand.method", language),
-        info=text("understand.method.info", language),
-        visible=False,
-        elem_id="understand-method",
-    )
+    with gr.Row(elem_id="understand-methods", elem_classes="choices"):
+        method = gr.Radio(
+            [(text(f"understand.method.{name}", language), name) for name in METHODS],
+            value=METHODS[0],
+            label=text("understand.method", language),
+            info=text("understand.method.info", language),
+            visible=False,
+            elem_id="understand-method",
+        )
     projection = widgets.chart(elem_id="understand-projection", height=440)
     shown = gr.State("")
     outputs = [busy, problem, summary, confusion, classes, mistakes, projection, shown, method, stop]

@@ -46,21 +46,20 @@ def plot_confusion(examination: Examination, language: str = "en") -> go.Figure:
     """
     names, count = examination.names, len(examination.names)
     shares = [
-        [100 * number / score.pictures if score.pictures else None for number in numbers]
+        [round(100 * number / score.pictures, 2) if score.pictures else None for number in numbers]
         for score, numbers in zip(examination.classes, examination.confusion, strict=True)
     ]
     figure = style.figure(max(340, min(760, 150 + 30 * count)))
     figure.add_heatmap(
+        x=list(names),
+        y=list(names),
         z=shares,
         zmin=0,
         zmax=100,
         xgap=1 if count <= _MOST_WITH_COUNTS else 0,
         ygap=1 if count <= _MOST_WITH_COUNTS else 0,
         colorscale=[list(step) for step in _SCALE],
-        customdata=[
-            [[score.name, answered, number, score.pictures] for answered, number in zip(names, numbers, strict=True)]
-            for score, numbers in zip(examination.classes, examination.confusion, strict=True)
-        ],
+        customdata=[list(numbers) for numbers in examination.confusion],
         hovertemplate=text("confusion.hover", language) + "<extra></extra>",
         hoverongaps=False,
         colorbar={
@@ -73,7 +72,8 @@ def plot_confusion(examination: Examination, language: str = "en") -> go.Figure:
             "xanchor": "left",
             "y": 1.01,
             "yanchor": "bottom",
-            "tickvals": [0, 25, 50, 75, 100],
+            "tickvals": [0, 50, 100],
+            "tickangle": 0,
         },
     )
     if count <= _MOST_WITH_COUNTS:
@@ -90,7 +90,7 @@ def plot_confusion(examination: Examination, language: str = "en") -> go.Figure:
 
 def _add_counts(figure: go.Figure, examination: Examination, shares: Sequence[Sequence[float | None]]) -> None:
     """The counts: white on the dark cells, elsewhere in the page's own ink."""
-    size = 12 if len(shares) <= 10 else 10
+    names, size = examination.names, 12 if len(shares) <= 10 else 10
     for dark in (False, True):
         cells = [
             (column, row, number)
@@ -99,8 +99,8 @@ def _add_counts(figure: go.Figure, examination: Examination, shares: Sequence[Se
             if number and ((shares[row][column] or 0) > _WHITE_ABOVE) is dark
         ]
         figure.add_scatter(
-            x=[column for column, _, _ in cells],
-            y=[row for _, row, _ in cells],
+            x=[names[column] for column, _, _ in cells],
+            y=[names[row] for _, row, _ in cells],
             text=[str(number) for _, _, number in cells],
             mode="text",
             textfont={"size": size, **({"color": "#ffffff"} if dark else {})},
@@ -109,9 +109,10 @@ def _add_counts(figure: go.Figure, examination: Examination, shares: Sequence[Se
 
 
 def _named(names: Sequence[str]) -> dict[str, object]:
-    """Ticks with the classes' names, at an axis of their numbers: names may be figures, or alike once they are cut."""
-    places = range(0, len(names), math.ceil(len(names) / _MOST_NAMED))
-    return {"tickmode": "array", "tickvals": list(places), "ticktext": [_short(names[place]) for place in places]}
+    """An axis of classes, which may be called by figures, with as many of their names as there is room for."""
+    shown = names[:: math.ceil(len(names) / _MOST_NAMED)]
+    ticks = {"tickmode": "array", "tickvals": list(shown), "ticktext": list(map(_short, shown))}
+    return {"type": "category", "categoryorder": "array", "categoryarray": list(names), **ticks}
 
 
 def _short(name: str) -> str:

@@ -14,6 +14,8 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "triangle-down")
 _MOST_IN_LEGEND = 24
 _GAP = 0.08
+_NO_CHANGE = 0.02
+"""Of a mean silhouette, which goes from -1 to 1: less is not called a change."""
 
 
 def projection_data(projection: Projection) -> pd.DataFrame:
@@ -115,7 +117,8 @@ def describe_projection(projection: Projection, language: str = "en") -> str:
         sentences.append(text("caption.projection.no_silhouette", language))
     else:
         first, last = f"{before.silhouette:.2f}", f"{after.silhouette:.2f}"
-        key = "stays" if first == last else "rises" if after.silhouette > before.silhouette else "falls"
+        gained = after.silhouette - before.silhouette
+        key = "stays" if abs(gained) < _NO_CHANGE else "rises" if gained > 0 else "falls"
         words = {"features": after.features, "before": first, "after": last}
         sentences.append(text(f"caption.projection.{key}", language, **words))
     if before.explained is not None and after.explained is not None:
