@@ -1,4 +1,4 @@
-"""A trained net tried on a picture: its five most probable classes as bars."""
+"""A trained net tried on a picture: its most probable classes as bars, where it saw them, and the net to take along."""
 
 from __future__ import annotations
 
@@ -6,31 +6,48 @@ import base64
 import functools
 import html
 import io
+import math
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
 from explorer import units
-from explorer.app import training_store, widgets
+from explorer.app import taking, training_store, uploads, widgets
 from explorer.app.events import QUICK, STREAMING
 from explorer.app.problems import reported, sentence
+from explorer.attribution_results import Attribution
+from explorer.cards import shipped_cards
 from explorer.errors import ConfigError, ExplorerError
+from explorer.export_results import Format
+from explorer.figures.saliency import describe_saliency, plot_saliency, saliency_data
 from explorer.language import text
 from explorer.pictures import PHOTOGRAPHS, Pixels, photograph, read_picture, square
 
 _THUMB = 160
+_SHOWN_PX = 448
+"""The picture under the evidence is shown with at least so many pixels, however few the net sees."""
+
+_MOST_KEPT_PX = 1024
+"""Pictures that people brought are kept with at most so many on their short side."""
+
 _TOP = 5
 _MOST_RUNS = 40
 _SHIPPED, _RUN = "shipped:", "run:"
 
+_ASKING = threading.Lock()
+"""One net is one object for all visitors: while hooks lie on it, it is not to be copied."""
+
+# ---------------------------------------------------------------- what there is to ask
+
 
 def answering(start: str, language: str) -> list[tuple[str, str]]:
-    """The nets that can be asked: the one that is started from, and finished runs, the newest first."""
-    listed = []
-    if start.startswith(_SHIPPED):
-        net = start.removeprefix(_SHIPPED)
-        listed.append((text("transfer.use.source", language, net=net), start))
+    """The nets that can be asked: shipped ones, that which is started from first; then finished runs, newest first."""
+    shipped = [f"{_SHIPPED}{card.name}" for card in shipped_cards()]
+    shipped.sort(key=lambda value: value != start)
+    listed = [(text("transfer.use.source", language, net=value.removeprefix(_SHIPPED)), value) for value in shipped]
     for run in training_store.store().list()[:_MOST_RUNS]:
         if run.status == "finished" and run.best_epoch:
             way = text(f"experiment.strategy.{run.train.strategy if run.train.start_from else 'scratch'}", language)
@@ -41,31 +58,32 @@ def answering(start: str, language: str) -> list[tuple[str, str]]:
     return listed
 
 
-def answer_html(net: str, picture: Pixels, language: str) -> str:
-    """What a net says of a picture: the picture as the net sees it, and its most probable classes.
+def pictures(own: str, language: str) -> list[tuple[str, str]]:
+    """The pictures that it can be asked about: photographs, and the visitor's own."""
+    listed = [(text(f"photo.{name}", language), name) for name in PHOTOGRAPHS]
+    return [*listed, (text("field.own_picture", language), own)] if own else listed
+
+
+def brought(file: str | None) -> str:
+    """Keep a picture of the visitor's own; its name.
 
     Raises:
-        ExplorerError: the net is not there any more.
+        ExplorerError: it cannot be read.
     """
-    from explorer.training.predicting import predict
-
-    trained = _trained(net.removeprefix(_RUN))
-    [found] = predict(trained, [picture], top=_TOP, device="cpu")
-    rows = "".join(_row(name, share) for name, share in found)
-    shown = Image.fromarray(square(picture, _THUMB))
-    stream = io.BytesIO()
-    shown.save(stream, "PNG")
-    source = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
-    alt = html.escape(text("transfer.use.seen", language))
-    return (
-        f'<figure class="answers"><img alt="{alt}" src="{source}" width="{_THUMB}" height="{_THUMB}">'
-        f"<table><tbody>{rows}</tbody></table></figure>"
-    )
+    if not file:
+        raise ConfigError("No picture was chosen.", key="no_picture")
+    picture = read_picture(file)
+    height, width = picture.shape[:2]
+    if min(height, width) > _MOST_KEPT_PX:
+        picture = square(picture, _MOST_KEPT_PX)
+    return uploads.keep(picture)
 
 
-def _row(name: str, share: float) -> str:
-    bar = f'<td class="bar-cell"><i style="width:{100 * share:.1f}%"></i></td>'
-    return f'<tr><th scope="row">{html.escape(name)}</th>{bar}<td>{units.percent(share)}</td></tr>'
+def _picture(name: str) -> Pixels:
+    found = uploads.find(name)
+    if found is None and name.startswith(uploads.PREFIX):
+        raise ConfigError("This picture is no longer there: bring it again.", key="picture_gone")
+    return photograph(name) if found is None else found
 
 
 @functools.lru_cache(maxsize=8)
@@ -75,23 +93,145 @@ def _trained(weights: str) -> Any:
     return load_trained(weights, training_store.store())
 
 
+def _asked_for(net: str | None) -> Any:
+    if not net:
+        raise ConfigError("No net is chosen: choose one first.", key="no_net_to_ask")
+    return _trained(net.removeprefix(_RUN))
+
+
+# ---------------------------------------------------------------- what it says
+
+
+def answers(net: str | None, picture: Pixels) -> list[tuple[str, float]]:
+    """The net's most probable classes, the best first.
+
+    Raises:
+        ExplorerError: the net is not there any more.
+    """
+    from explorer.training.predicting import predict
+
+    trained = _asked_for(net)
+    with _ASKING:
+        return predict(trained, [picture], top=_TOP, device="cpu")[0]
+
+
+def answer_html(found: list[tuple[str, float]], picture: Pixels, classes: int, language: str) -> str:
+    """The picture as the net sees it, its most probable classes, and of how many it had to choose."""
+    rows = "".join(_row(name, share) for name, share in found)
+    stream = io.BytesIO()
+    Image.fromarray(square(picture, _THUMB)).save(stream, "PNG")
+    source = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+    alt = html.escape(text("transfer.use.seen", language))
+    return (
+        f'<figure class="answers"><img alt="{alt}" src="{source}" width="{_THUMB}" height="{_THUMB}">'
+        f"<table><tbody>{rows}</tbody></table></figure>"
+        f'<p class="must">{html.escape(text("transfer.use.must", language, count=classes))}</p>'
+    )
+
+
+def _row(name: str, share: float) -> str:
+    bar = f'<td class="bar-cell"><i style="width:{100 * share:.1f}%"></i></td>'
+    return f'<tr><th scope="row">{html.escape(name)}</th>{bar}<td>{units.percent(share)}</td></tr>'
+
+
+def evidence_chart(net: str | None, picture: Pixels, target: str | None, language: str) -> str:
+    """Where the net sees a class, over the picture; by default the most probable one.
+
+    Raises:
+        ExplorerError: the net is not there any more, or has no such class.
+    """
+    from explorer.analysis.saliency import saliency
+    from explorer.training.predicting import prepare
+
+    trained = _asked_for(net)
+    with _ASKING:
+        found = saliency(trained.model, prepare(trained, [picture]), target=target, classes=trained.classes)
+    figure = plot_saliency(_as_seen(trained, picture, found), found, language)
+    return widgets.chart_value(figure, describe_saliency(found, language), saliency_data(found), "grad-cam", language)
+
+
+def _as_seen(trained: Any, picture: Pixels, found: Attribution) -> Pixels:
+    """The part of a picture that the net sees, finer than it sees it."""
+    size = found.values.shape[0]
+    side = trained.side or size
+    times = math.ceil(_SHOWN_PX / size)
+    start = times * ((side - size) // 2)
+    return square(picture, times * side)[start : start + times * size, start : start + times * size]
+
+
+# ---------------------------------------------------------------- the step
+
+
+def stream_answers(net: str | None, name: str, language: str) -> Iterator[tuple[Any, ...]]:
+    """First the bars, then the evidence: answers, evidence, the classes to choose from, what was asked, a problem."""
+    try:
+        picture = _picture(name)
+        found = answers(net, picture)
+        classes = gr.update(choices=[one for one, _ in found], value=found[0][0], visible=True)
+        said = answer_html(found, picture, len(_asked_for(net).classes), language)
+        yield said, gr.skip(), classes, [net, name], widgets.busy(0.0, text("transfer.use.looking", language))
+        yield gr.skip(), evidence_chart(net, picture, None, language), gr.skip(), gr.skip(), ""
+    except ExplorerError as error:
+        yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), widgets.problem(sentence(error, language))
+
+
+def stream_file(net: str | None, kind: Format, language: str) -> Iterator[tuple[Any, str]]:
+    """Write the net to a file: the file, and what goes on or what went wrong."""
+    try:
+        if not net:
+            raise ConfigError("No net is chosen: choose one first.", key="no_net_to_ask")
+        yield gr.update(value=None), widgets.busy(0.0, text("transfer.use.writing", language)) if kind == "onnx" else ""
+        yield gr.update(value=taking.exported(net.removeprefix(_RUN), kind)), ""
+    except ExplorerError as error:
+        yield gr.update(value=None), widgets.problem(sentence(error, language))
+
+
 def build_predictions(start: gr.Dropdown, language: str) -> gr.Dropdown:
-    """Lay it out: which net (which is returned), which picture, the answer."""
+    """Lay it out: which net (which is returned), which picture, the answer, the evidence, the net as a file."""
+
+    def words(key: str) -> str:
+        return text(f"transfer.use.{key}", language)
+
+    def button(name: str) -> gr.Button:
+        return gr.Button(text(f"transfer.use.{name}", language), size="sm", elem_id=f"use-{name}")
+
     with gr.Row(elem_id="use-choices", elem_classes="choices"):
-        net = gr.Dropdown([], label=text("transfer.use.net", language), elem_id="use-net")
+        net = gr.Dropdown([], label=words("net"), elem_id="use-net")
         sample = gr.Dropdown(
-            [(text(f"photo.{name}", language), name) for name in PHOTOGRAPHS],
+            pictures("", language),
             value=next(iter(PHOTOGRAPHS)),
-            label=text("transfer.use.photograph", language),
+            label=words("photograph"),
             elem_id="use-photograph",
         )
     with gr.Row(elem_id="use-buttons"):
-        ask = gr.Button(text("transfer.use.ask", language), size="sm", elem_id="use-ask")
-        upload = gr.UploadButton(
-            text("transfer.use.upload", language), file_types=["image"], size="sm", elem_id="use-upload"
+        ask = button("ask")
+        upload = gr.UploadButton(words("upload"), file_types=["image"], size="sm", elem_id="use-upload")
+    with gr.Accordion(words("camera"), open=False, elem_id="use-camera"):
+        camera = gr.Image(
+            sources=["webcam"],
+            type="filepath",
+            show_label=False,
+            buttons=[],
+            height=320,
+            webcam_options=gr.WebcamOptions(mirror=False),
+            elem_id="use-webcam",
         )
+    note = html.escape(words("camera.none"))
+    gr.HTML(f"<p>{note}</p>", apply_default_css=False, padding=False, elem_id="use-no-camera")
     problem = gr.HTML("", apply_default_css=False, elem_id="use-problem")
-    answers = gr.HTML("", apply_default_css=False, elem_id="use-answers")
+    with gr.Row(elem_id="use-result"):
+        with gr.Column(min_width=320):
+            said = gr.HTML("", apply_default_css=False, padding=False, elem_id="use-answers")
+            which = gr.Radio([], label=words("class"), visible=False, elem_id="use-class")
+        with gr.Column(min_width=320):
+            evidence = widgets.chart(elem_id="use-evidence", height=0)
+    with gr.Row(elem_id="use-files"):
+        weights, onnx = button("weights"), button("onnx")
+        file = gr.DownloadButton("", visible="hidden", elem_id="use-file")
+    taking_problem = gr.HTML("", apply_default_css=False, elem_id="use-file-problem")
+    note = html.escape(words("taking"))
+    gr.HTML(f"<p>{note}</p>", apply_default_css=False, padding=False, elem_id="use-taking")
+    asked = gr.State([None, ""])
     guard = reported(language)
 
     def listed(chosen: str, now: str | None) -> Any:
@@ -99,22 +239,45 @@ def build_predictions(start: gr.Dropdown, language: str) -> gr.Dropdown:
         known = [value for _, value in there]
         return gr.update(choices=there, value=now if now in known else known[0] if known else None)
 
-    def asked(chosen: str | None, name: str) -> tuple[Any, str]:
-        return _said(chosen, lambda: photograph(name), language)
+    def answered(chosen: str | None, name: str) -> Iterator[tuple[Any, ...]]:
+        yield from stream_answers(chosen, name, language)
 
-    def brought(chosen: str | None, file: str) -> tuple[Any, str]:
-        return _said(chosen, lambda: read_picture(file), language)
+    def taken(chosen: str | None, path: str | None) -> Iterator[tuple[Any, ...]]:
+        if path is None:  # a photograph was put away
+            return
+        try:
+            name = brought(path)
+        except ExplorerError as error:
+            yield *(gr.skip() for _ in range(5)), widgets.problem(sentence(error, language))
+            return
+        shown = gr.update(choices=pictures(name, language), value=name)
+        for part in stream_answers(chosen, name, language):
+            yield shown, *part
 
+    def looked(what: list[Any], target: str) -> tuple[Any, str]:
+        try:
+            return evidence_chart(what[0], _picture(what[1]), target, language), ""
+        except ExplorerError as error:
+            return gr.skip(), widgets.problem(sentence(error, language))
+
+    def filed(kind: Format) -> Callable[[str | None], Iterator[tuple[Any, str]]]:
+        def written(chosen: str | None) -> Iterator[tuple[Any, str]]:
+            yield from stream_file(chosen, kind, language)
+
+        return written
+
+    result = [said, evidence, which, asked, problem]
     net.focus(guard(listed), [start, net], [net], **QUICK)
-    ask.click(guard(asked), [net, sample], [answers, problem], **STREAMING)
-    upload.upload(guard(brought), [net, upload], [answers, problem], **STREAMING)
+    ask.click(guard(answered), [net, sample], result, **STREAMING)
+    for event in (upload.upload, camera.input):
+        source = upload if event == upload.upload else camera
+        event(guard(taken), [net, source], [sample, *result], **STREAMING)
+    which.input(guard(looked), [asked, which], [evidence, problem], **STREAMING)
+    for pressed, kind in ((weights, "safetensors"), (onnx, "onnx")):
+        done = pressed.click(guard(filed(kind)), [net], [file, taking_problem], **STREAMING)  # type: ignore[arg-type]
+        done.success(guard(_nothing), [], [], js="() => window.explorer.save('use-file')", **QUICK)
     return net
 
 
-def _said(net: str | None, picture: Any, language: str) -> tuple[Any, str]:
-    try:
-        if not net:
-            raise ConfigError("No net is chosen: choose one first.", key="no_net_to_ask")
-        return answer_html(net, picture(), language), ""
-    except ExplorerError as error:
-        return gr.skip(), widgets.problem(sentence(error, language))
+def _nothing() -> None:
+    """What the page's script does needs no answer."""

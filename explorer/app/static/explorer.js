@@ -636,6 +636,10 @@
     }
   });
 
+  /* ---------------------------------------------------------------- the camera */
+  // A browser lends it to localhost and to https only: elsewhere the page says so instead of offering it.
+  if (!window.isSecureContext || !navigator.mediaDevices) document.documentElement.classList.add("no-camera");
+
   window.explorer = {
     chart, layers, runs, rank, address, pulse, asker, held, shown, owner, sure, save: saveFile, drawn: 0, clicked: "", picked: "", guess: "" };
 })();
