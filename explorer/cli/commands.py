@@ -175,7 +175,7 @@ def layers(
     elif format == "csv":
         output.write(tables.frame_to(frame, format))
     else:
-        columns = tables.FOLDED_COLUMNS if fold else tables.LAYER_COLUMNS
+        columns: Sequence[str] = tables.FOLDED_COLUMNS if fold else tables.LAYER_COLUMNS
         if strategy is not None:
             after = columns.index("params") + 1
             columns = (*columns[:after], "trainable", *columns[after:])
