@@ -27,7 +27,7 @@ from explorer.language import text
 from explorer.lessons.sentences import data_title
 from explorer.training.data import dataset_info, is_available
 
-_RUN = "run:"
+_SHIPPED, _RUN = "shipped:", "run:"
 _MISTAKES = 12
 _MOST_TESTED = 5000
 """Test pictures that are examined on the page; of more, as many of each class are drawn."""
@@ -71,11 +71,10 @@ class Shown:
 
 def examinable(language: str) -> list[tuple[str, str]]:
     """The nets that can be examined: finished runs, the newest first, and shipped nets whose data is here."""
-    listed = list(answering("", language))
-    for card in shipped_cards():
-        if is_available(card.dataset):
-            listed.append((text("transfer.use.source", language, net=card.name), f"shipped:{card.name}"))
-    return listed
+    there = answering("", language)
+    testable = {f"{_SHIPPED}{card.name}" for card in shipped_cards() if is_available(card.dataset)}
+    runs = [one for one in there if one[1].startswith(_RUN)]
+    return runs + [one for one in there if one[1] in testable]
 
 
 def listed(now: str | None, language: str) -> Any:
