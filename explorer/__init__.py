@@ -74,6 +74,9 @@ if TYPE_CHECKING:
     from explorer.figures.rate_range import describe_rate_range as describe_rate_range
     from explorer.figures.rate_range import plot_rate_range as plot_rate_range
     from explorer.figures.rate_range import rate_range_data as rate_range_data
+    from explorer.figures.source_shift import describe_source_shift as describe_source_shift
+    from explorer.figures.source_shift import plot_source_shift as plot_source_shift
+    from explorer.figures.source_shift import source_shift_data as source_shift_data
     from explorer.figures.stage_probes import describe_stage_probes as describe_stage_probes
     from explorer.figures.stage_probes import plot_stage_probes as plot_stage_probes
     from explorer.figures.stage_probes import stage_probes_data as stage_probes_data
@@ -84,6 +87,7 @@ if TYPE_CHECKING:
     from explorer.jobs.queue import stop as stop
     from explorer.jobs.queue import submit as submit
     from explorer.lesson_results import check_guess as check_guess
+    from explorer.lessons.advice import advise as advise
     from explorer.lessons.constructed import constructed_solution as constructed_solution
     from explorer.lessons.degradation import fixed_lesson as fixed_lesson
     from explorer.lessons.degradation import list_lessons as list_lessons
@@ -138,7 +142,10 @@ if TYPE_CHECKING:
     from explorer.training.projecting import project_features as project_features
     from explorer.training.rate_range import rate_range as rate_range
     from explorer.training.runs import RunStore as RunStore
+    from explorer.training.similarity import source_shift as source_shift
     from explorer.training.stage_probes import probe_stages as probe_stages
+    from explorer.training.strategies import stage_learning as stage_learning
+    from explorer.training.strategies import trained_at_first as trained_at_first
     from explorer.training.trained import evaluate as evaluate
     from explorer.training.trained import load_trained as load_trained
     from explorer.training.transfer import transfer as transfer
@@ -163,6 +170,7 @@ _HOMES = {
     "UnknownNameError": "explorer.errors",
     "WeightsCard": "explorer.cards",
     "adapt_to_data": "explorer.training.fitting",
+    "advise": "explorer.lessons.advice",
     "batch_errors_data": "explorer.figures.learning_curves",
     "before_training": "explorer.training.projecting",
     "bottleneck_block": "explorer.analysis.calculators",
@@ -194,6 +202,7 @@ _HOMES = {
     "describe_one_block": "explorer.figures.one_block",
     "describe_rate_range": "explorer.figures.rate_range",
     "describe_running": "explorer.figures.comparison",
+    "describe_source_shift": "explorer.figures.source_shift",
     "describe_stage_probes": "explorer.figures.stage_probes",
     "describe_totals": "explorer.figures.comparison",
     "design_data": "explorer.figures.designs",
@@ -242,6 +251,7 @@ _HOMES = {
     "plot_one_block": "explorer.figures.one_block",
     "plot_rate_range": "explorer.figures.rate_range",
     "plot_running": "explorer.figures.comparison",
+    "plot_source_shift": "explorer.figures.source_shift",
     "plot_stage_probes": "explorer.figures.stage_probes",
     "plot_totals": "explorer.figures.comparison",
     "predict": "explorer.training.predicting",
@@ -265,8 +275,11 @@ _HOMES = {
     "saliency": "explorer.analysis.saliency",
     "shipped_card": "explorer.cards",
     "shipped_cards": "explorer.cards",
+    "source_shift": "explorer.training.similarity",
+    "source_shift_data": "explorer.figures.source_shift",
     "square": "explorer.pictures",
     "stacked_convs": "explorer.analysis.calculators",
+    "stage_learning": "explorer.training.strategies",
     "stage_probes_data": "explorer.figures.stage_probes",
     "start_experiment": "explorer.lessons.transfer_experiment",
     "start_lesson": "explorer.lessons.degradation",
@@ -275,6 +288,7 @@ _HOMES = {
     "stop_lesson": "explorer.lessons.degradation",
     "submit": "explorer.jobs.queue",
     "totals_data": "explorer.figures.comparison",
+    "trained_at_first": "explorer.training.strategies",
     "training_cost": "explorer.analysis.cost",
     "transfer": "explorer.training.transfer",
 }

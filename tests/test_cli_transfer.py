@@ -172,3 +172,19 @@ def test_comparing_strategies(source: Run, capsys: pytest.CaptureFixture[str]) -
     assert "With 5 pictures per class" in out
     assert main([*command, "--strategies", "some"]) == 2
     assert "strategy='some' is not possible" in capsys.readouterr().err
+
+
+def test_advice_for_pictures_of_ones_own(source: Run, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["advise", "resnet8", "--weights", "source", "--data", str(folder)]
+    capsys.readouterr()
+    assert main([*command, "--per-class", "3", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["pictures"] == 16
+    assert found["little"] is True
+    assert found["shift"] == pytest.approx(sum(layer["shift"] for layer in found["layers"]) / len(found["layers"]))
+    assert main([*command, "--per-class", "300"]) == 0
+    said = capsys.readouterr().out
+    assert "300 pictures of a class: more data" in said
+    assert "Proposed: " in said
+    assert main(["advise", "resnet8", "--weights", "none", "--data", "digits"]) == 2
+    assert "remembers nothing of its training pictures" in capsys.readouterr().err

@@ -116,6 +116,20 @@ def _words(info: DatasetInfo) -> list[str]:
     return [info.name, info.title, *counts, units.shape((info.channels, info.image_size, info.image_size)), where]
 
 
+def available(data: str) -> str:
+    """The data's full name, once it is there.
+
+    Raises:
+        ExplorerError: it has to be fetched; the sentence says how.
+    """
+    from explorer.training.data import full_name, is_available, load_dataset
+
+    data = full_name(data)
+    if not is_available(data):
+        load_dataset(data)
+    return data
+
+
 def _is_there(info: DatasetInfo) -> bool:
     from explorer.training.downloads import is_fetched
 

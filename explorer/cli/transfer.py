@@ -10,6 +10,7 @@ import typer
 
 from explorer import units, writers
 from explorer.cli import output
+from explorer.cli.data import available
 from explorer.cli.options import Format
 from explorer.cli.train_options import with_train_options
 from explorer.cli.training import created, run_in_terminal
@@ -106,21 +107,7 @@ def _configurations(
         raise ConfigError("--start-from is for `explorer train`: give --weights.")
     if seed is not None:
         training["seed"] = seed
-    return transfer(read_net(net), weights, _available(data), store=store, image_size=image_size, **training)
-
-
-def _available(data: str) -> str:
-    """The data's full name, once it is there.
-
-    Raises:
-        ExplorerError: it has to be fetched; the sentence says how.
-    """
-    from explorer.training.data import full_name, is_available, load_dataset
-
-    data = full_name(data)
-    if not is_available(data):
-        load_dataset(data)
-    return data
+    return transfer(read_net(net), weights, available(data), store=store, image_size=image_size, **training)
 
 
 def predict(
@@ -196,7 +183,7 @@ def probe(
     from explorer.training.stage_probes import probe_stages
 
     backbone = load_backbone(read_net(net), weights)
-    result = probe_stages(backbone, _available(data), subset=subset, test_subset=test_subset, seed=seed, device=device)
+    result = probe_stages(backbone, available(data), subset=subset, test_subset=test_subset, seed=seed, device=device)
     fields = ("stage", "depth", "features", "train_accuracy", "accuracy", "low", "high")
     rows = [[getattr(one, name) for name in fields] for one in result.probes]
     if format == "json":
