@@ -12,7 +12,7 @@ from explorer.app.transfer_choice import net_and_weights
 from explorer.errors import ConfigError
 from explorer.figures.source_shift import describe_source_shift, plot_source_shift, source_shift_data
 from explorer.language import text
-from explorer.lessons.advice import LECTURE, LITTLE_BELOW, PROPOSED, SIMILAR_BELOW, STAGES, advise
+from explorer.lessons.advice import LECTURE, LITTLE_BELOW, PROPOSED, STAGES, advise
 from explorer.lessons.sentences import data_title
 from explorer.training.data import dataset_info
 from explorer.training.datasets import DATASETS
@@ -90,9 +90,9 @@ def proposed(found: Found, sizes: Sequence[int]) -> tuple[str, ...]:
 
 def _chart(shifts: tuple[SourceShift, ...], language: str) -> str:
     titles = {one.dataset: data_title(one.dataset, language) for one in shifts}
-    caption = describe_source_shift(shifts, SIMILAR_BELOW, language, titles=titles)
+    caption = describe_source_shift(shifts, language, titles=titles)
     data = source_shift_data(shifts).assign(dataset=lambda rows: [titles[name] for name in rows["dataset"]])
-    figure = plot_source_shift(shifts, SIMILAR_BELOW, language, titles=titles)
+    figure = plot_source_shift(shifts, language, titles=titles)
     return widgets.chart_value(figure, caption, data.round({"shift": 3}), "source_shift", language)
 
 

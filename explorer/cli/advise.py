@@ -38,11 +38,12 @@ def advise(
     the old ones.
     """
     writers.checked_format(format)
-    from explorer.lessons.advice import LITTLE_BELOW, SIMILAR_BELOW
+    from explorer.lessons.advice import LITTLE_BELOW
     from explorer.lessons.advice import advise as advice_for
     from explorer.training.backbones import load_backbone
     from explorer.training.data import dataset_info
     from explorer.training.similarity import source_shift
+    from explorer.transfer_results import SIMILAR_BELOW
 
     data = available(data)
     amount = per_class or dataset_info(data).per_class

@@ -11,7 +11,7 @@ from explorer.catalog import find_entry
 from explorer.figures import style
 from explorer.figures.end_labels import End, end_labels, room_px, short
 from explorer.language import text
-from explorer.transfer_results import SourceShift
+from explorer.transfer_results import SIMILAR_BELOW, SourceShift
 
 _HEIGHT = 340
 _PLOT_PX = 260
@@ -25,13 +25,12 @@ def source_shift_data(results: Sequence[SourceShift]) -> pd.DataFrame:
 
 
 def plot_source_shift(
-    results: Sequence[SourceShift], bound: float, language: str = "en", *, titles: dict[str, str] | None = None
+    results: Sequence[SourceShift], language: str = "en", *, titles: dict[str, str] | None = None
 ) -> go.Figure:
     """The shift by batch-norm layer: of the first data set in the net's colour, of others, to compare with, in grey.
 
     Args:
         results: of one net.
-        bound: shift from which pictures are called different.
         language: of the words.
         titles: of the data sets, where they are not called by their names.
     """
@@ -54,13 +53,13 @@ def plot_source_shift(
         )
         last = one.layers[-1]
         ends.append(End(short(names[one.dataset]), last.depth, last.shift, colour))
-    top = 1.08 * max([bound, *(layer.shift for one in results for layer in one.layers)])
-    figure.add_hline(y=bound, line={"color": style.REFERENCE, "dash": "dot", "width": 1})
+    top = 1.08 * max([SIMILAR_BELOW, *(layer.shift for one in results for layer in one.layers)])
+    figure.add_hline(y=SIMILAR_BELOW, line={"color": style.REFERENCE, "dash": "dot", "width": 1})
     labels = end_labels(ends, top, _PLOT_PX)
     figure.update_layout(
         xaxis={"title": text("shift.axis.layer", language), "rangemode": "tozero"},
         yaxis={"title": text("shift.axis.shift", language), "range": [0, top]},
-        annotations=[*labels, _bound_label(bound, language)],
+        annotations=[*labels, _bound_label(language)],
         margin={"t": 12, "r": room_px(ends)},
         showlegend=False,
         meta={"labels": True},
@@ -68,14 +67,14 @@ def plot_source_shift(
     return figure
 
 
-def _bound_label(bound: float, language: str) -> dict[str, object]:
+def _bound_label(language: str) -> dict[str, object]:
     return {
         "text": text("shift.bound", language),
         "x": 1,
         "xref": "paper",
         "xanchor": "right",
         "xshift": -4,
-        "y": bound,
+        "y": SIMILAR_BELOW,
         "yanchor": "top",
         "showarrow": False,
         "font": {"size": 12},
@@ -83,20 +82,19 @@ def _bound_label(bound: float, language: str) -> dict[str, object]:
 
 
 def describe_source_shift(
-    results: Sequence[SourceShift], bound: float, language: str = "en", *, titles: dict[str, str] | None = None
+    results: Sequence[SourceShift], language: str = "en", *, titles: dict[str, str] | None = None
 ) -> str:
     """What the curves show, in sentences computed from them.
 
     Args:
         results: of one net; the first one is what it is about.
-        bound: shift from which pictures are called different.
         language: of the words.
         titles: of the data sets, where they are not called by their names.
     """
     names = {one.dataset: (titles or {}).get(one.dataset, one.dataset) for one in results}
     first, *others = results
-    key = "similar" if first.shift < bound else "different"
-    values = {"data": names[first.dataset], "shift": f"{first.shift:.2f}", "bound": f"{bound:.2f}"}
+    key = "similar" if first.similar else "different"
+    values = {"data": names[first.dataset], "shift": f"{first.shift:.2f}", "bound": f"{SIMILAR_BELOW:.2f}"}
     sentences = [text(f"caption.shift.{key}", language, **values, pictures=first.pictures)]
     early, late = first.layers[: len(first.layers) // 2], first.layers[len(first.layers) // 2 :]
     if early:

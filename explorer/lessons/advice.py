@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from explorer.errors import ConfigError
-from explorer.transfer_results import Advice
+from explorer.transfer_results import SIMILAR_BELOW, Advice
 
 LITTLE_BELOW = 20
 """Training pictures of a class. The lecture gives no figure; benchmarks/README.md says what this one costs."""
-
-SIMILAR_BELOW = 0.25
-"""Shift, see `SourceShift`: between photographs of ants and bees (0.17) and CIFAR-10's (0.27), for a net that has
-learned Imagenette; its own held-out pictures have 0.07."""
 
 STAGES = "stages"
 """Not a training: linear probes on every stage, of which cross-validation chooses one."""

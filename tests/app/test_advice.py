@@ -10,8 +10,8 @@ from explorer.app import advice, transfer
 from explorer.app.address import PageState
 from explorer.app.stage_table import stages_html
 from explorer.errors import ConfigError
-from explorer.lessons.advice import LITTLE_BELOW, PROPOSED, SIMILAR_BELOW
-from explorer.transfer_results import LayerShift, SourceShift
+from explorer.lessons.advice import LITTLE_BELOW, PROPOSED
+from explorer.transfer_results import SIMILAR_BELOW, LayerShift, SourceShift
 
 
 def shift(dataset: str, value: float) -> SourceShift:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from explorer.errors import ConfigError
-from explorer.lessons.advice import LECTURE, LITTLE_BELOW, PROPOSED, SIMILAR_BELOW, advise
+from explorer.lessons.advice import LECTURE, LITTLE_BELOW, PROPOSED, advise
 from explorer.train_config import CHOICES
+from explorer.transfer_results import SIMILAR_BELOW
 
 LITTLE, MORE = LITTLE_BELOW - 1, LITTLE_BELOW
 NEAR, FAR = SIMILAR_BELOW / 2, SIMILAR_BELOW

@@ -15,12 +15,12 @@ from torch import nn
 
 from explorer import ModelConfig, load_dataset
 from explorer.errors import ConfigError
-from explorer.lessons.advice import SIMILAR_BELOW
 from explorer.training import similarity
 from explorer.training.backbones import Backbone, load_backbone
 from explorer.training.linear import STRENGTH, cross_validated
 from explorer.training.similarity import source_shift
 from explorer.training.splits import DataSet
+from explorer.transfer_results import SIMILAR_BELOW
 
 NET = ModelConfig("resnet8", num_classes=10, in_channels=1, image_size=8)
 
