@@ -111,7 +111,7 @@ def _too_many_pixels(name: str, claimed: str) -> PictureError:
 
 def _as_rgb(image: Image.Image) -> Pixels:
     if image.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
-        values = np.asarray(image, dtype=np.float32)
+        values = np.nan_to_num(np.asarray(image, dtype=np.float32))
         largest = 65535.0 if image.mode != "F" or values.max(initial=0) > 255 else 255.0
         grey = np.clip(values / largest * 255, 0, 255).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)

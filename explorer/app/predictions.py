@@ -216,7 +216,7 @@ def build_predictions(start: gr.Dropdown, language: str) -> gr.Dropdown:
             webcam_options=gr.WebcamOptions(mirror=False),
             elem_id="use-webcam",
         )
-    note = html.escape(words("camera.none"))
+    note = html.escape(words("no_camera"))
     gr.HTML(f"<p>{note}</p>", apply_default_css=False, padding=False, elem_id="use-no-camera")
     problem = gr.HTML("", apply_default_css=False, elem_id="use-problem")
     with gr.Row(elem_id="use-result"):

@@ -10,7 +10,7 @@ import gradio as gr
 import pytest
 from made_runs import ANN, BATCHES, BEN
 
-from explorer.app import predictions, training_store, transfer, transfer_choice, transfer_live
+from explorer.app import training_store, transfer, transfer_choice, transfer_live
 from explorer.app.address import PageState, from_query, to_query
 from explorer.app.transfer_choice import TransferChoice
 from explorer.cards import shipped_cards
@@ -18,7 +18,6 @@ from explorer.config import ModelConfig
 from explorer.errors import ConfigError, ExplorerError
 from explorer.language import text
 from explorer.lessons.transfer_experiment import GROUP
-from explorer.pictures import photograph
 from explorer.run_results import EpochMetrics, Progress, Run
 from explorer.train_config import TrainConfig
 
@@ -154,21 +153,3 @@ def test_nothing_is_sent_again_while_nothing_changes() -> None:
 
 def test_an_experiment_that_is_gone_is_said() -> None:
     assert "no longer there" in looked(TransferChoice(group=f"{GROUP}ffffffff"))["status"]
-
-
-# ---------------------------------------------------------------- using
-
-
-def test_a_shipped_net_answers_with_its_five_best_classes() -> None:
-    shown = predictions.answer_html("shipped:resnet18", photograph("coffee"), "en")
-    shares = [float(share) for share in re.findall(r"<td>([\d.]+)\s%</td>", shown)]
-    assert len(shares) == 5
-    assert shares == sorted(shares, reverse=True)
-    assert sum(shares) <= 100.5
-
-
-def test_runs_can_be_asked_too() -> None:
-    experiment(done=2)
-    values = [value for _, value in predictions.answering("shipped:resnet18", "en")]
-    assert values[0] == "shipped:resnet18"
-    assert len(values) == 3
