@@ -167,7 +167,7 @@ def stream_answers(net: str | None, name: str, language: str) -> Iterator[tuple[
     try:
         picture = _picture(name)
         found = answers(net, picture)
-        classes = gr.update(choices=[one for one, _ in found], value=found[0][0], visible=True)
+        classes = gr.update(choices=[one for one, _ in found], value=found[0][0])
         said = answer_html(found, picture, len(_asked_for(net).classes), language)
         yield said, gr.skip(), classes, [net, name], widgets.busy(0.0, text("transfer.use.looking", language))
         yield gr.skip(), evidence_chart(net, picture, None, language), gr.skip(), gr.skip(), ""
@@ -222,7 +222,7 @@ def build_predictions(start: gr.Dropdown, language: str) -> gr.Dropdown:
     with gr.Row(elem_id="use-result"):
         with gr.Column(min_width=320):
             said = gr.HTML("", apply_default_css=False, padding=False, elem_id="use-answers")
-            which = gr.Radio([], label=words("class"), visible=False, elem_id="use-class")
+            which = gr.Radio([], label=words("class"), elem_id="use-class")  # hidden by its style while it is empty
         with gr.Column(min_width=320):
             evidence = widgets.chart(elem_id="use-evidence", height=0)
     with gr.Row(elem_id="use-files"):

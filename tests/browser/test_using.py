@@ -30,6 +30,7 @@ def best(visitor: Visitor) -> str:
 @pytest.mark.parametrize("path", [TAB, f"/ko{TAB[1:]}"])
 def test_the_evidence_of_the_best_class_and_of_another(visit: Visit, path: str) -> None:
     visitor = visit(path)
+    expect(visitor.find("#use-class")).to_be_hidden()
     caption = asked(visitor)
     assert best(visitor) in caption
     other = visitor.find("#use-answers th").nth(1).inner_text()
