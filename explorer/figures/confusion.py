@@ -63,15 +63,17 @@ def plot_confusion(examination: Examination, language: str = "en") -> go.Figure:
         hovertemplate=text("confusion.hover", language) + "<extra></extra>",
         hoverongaps=False,
         colorbar={
-            "title": {"text": text("confusion.share", language), "side": "top", "font": {"size": 12}},
+            "title": {"text": text("confusion.share", language), "side": "bottom", "font": {"size": 12}},
             "orientation": "h",
             "thickness": 10,
             "len": 0.5,
             "lenmode": "fraction",
             "x": 0,
             "xanchor": "left",
-            "y": 1.01,
-            "yanchor": "bottom",
+            # Bound to the whole figure: above the plot it would push it down after the axes have been named.
+            "yref": "container",
+            "y": 0.99,
+            "yanchor": "top",
             "tickvals": [0, 50, 100],
             "tickangle": 0,
         },
@@ -83,7 +85,7 @@ def plot_confusion(examination: Examination, language: str = "en") -> go.Figure:
         xaxis={"title": text("confusion.axis.answered", language), "range": [-0.5, count - 0.5], **axis},
         yaxis={"title": text("confusion.axis.true", language), "range": [count - 0.5, -0.5], **axis},
         showlegend=False,
-        margin={"t": 64},
+        margin={"t": 72},
     )
     return figure
 

@@ -69,10 +69,13 @@ def resolve_device(name: str, devices: int = 1) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    device = torch.device(name)
     there = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available()), "cpu": 1}
+    try:
+        device = torch.device(name)
+    except RuntimeError:  # a name that torch does not know
+        device = torch.device("meta")
     index = device.index or 0
-    if index >= there[device.type]:
+    if index >= there.get(device.type, 0):
         names = [f"{kind}:{i}" if kind == "cuda" else kind for kind, number in there.items() for i in range(number)]
         accepted = ", ".join(reversed(names))
         message = f"device={name!r} is not on this machine: use {accepted}."
