@@ -37,8 +37,8 @@ LAYERS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"models", "papers", "progress"}),
-    frozenset({"analysis", "lesson_results", "training"}),
-    frozenset({"examination_tables", "tables", "figures"}),
+    frozenset({"analysis", "examination_tables", "lesson_results", "training"}),
+    frozenset({"tables", "figures"}),
     frozenset({"jobs"}),
     frozenset({"lessons"}),
     frozenset({"app"}),

@@ -195,15 +195,15 @@ def examined(result: tuple[Examination, int], net: str, language: str) -> Shown:
         problem="",
         summary=summary,
         confusion=chart,
-        classes=_part("examine.classes", f'<div class="scroll">{classes_html(found, language)}</div>', language),
-        mistakes=_part("examine.mistakes", mistakes_html(found, language), language),
+        classes=_part(text("examine.classes", language), f'<div class="scroll">{classes_html(found, language)}</div>'),
+        mistakes=_part(text("examine.mistakes", language), mistakes_html(found, language)),
         projection="",
         examined=net,
     )
 
 
-def _part(title: str, content: str, language: str) -> str:
-    return f'<section class="examined"><h4>{html.escape(text(f"{title}", language))}</h4>{content}</section>'
+def _part(title: str, content: str) -> str:
+    return f'<section class="examined"><h4>{html.escape(title)}</h4>{content}</section>'
 
 
 def projection_card(projection: Projection, language: str) -> str:

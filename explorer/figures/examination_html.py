@@ -90,20 +90,21 @@ def examination_html(examination: Examination, language: str = "en") -> str:
     title = html.escape(text("examine.title", language, net=examination.weights, data=examination.dataset))
     chart = plot_confusion(examination, language).to_html(full_html=False, include_plotlyjs=True)
 
-    def heading(key: str) -> str:
-        return f"<h2>{html.escape(text(key, language))}</h2>"
-
     parts = [
         f"<h1>{title}</h1>",
         f"<p>{html.escape(examination.net)}</p>",
         sentences_html(describe_examination(examination, language, pairs=False)),
-        heading("examine.confusion"),
+        _heading(text("examine.confusion", language)),
         chart,
         f"<p>{html.escape(describe_confusion(examination, language))}</p>",
-        heading("examine.classes"),
+        _heading(text("examine.classes", language)),
         classes_html(examination, language),
-        heading("examine.mistakes"),
+        _heading(text("examine.mistakes", language)),
         mistakes_html(examination, language),
     ]
     head = f'<meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
     return f'<!DOCTYPE html>\n<html lang="{language}"><head>{head}</head><body>{"".join(parts)}</body></html>\n'
+
+
+def _heading(words: str) -> str:
+    return f"<h2>{html.escape(words)}</h2>"
