@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from explorer.analysis.cost import training_cost as training_cost
     from explorer.analysis.effective_field import effective_receptive_field as effective_receptive_field
     from explorer.analysis.effective_field import effective_receptive_field_steps as effective_receptive_field_steps
+    from explorer.analysis.gradient_flow import gradient_flow as gradient_flow
+    from explorer.analysis.identity_flow import identity_flow as identity_flow
     from explorer.analysis.layer_table import clear_caches as clear_caches
     from explorer.analysis.layer_table import layer_table as layer_table
     from explorer.analysis.receptive_field import receptive_field as receptive_field
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from explorer.errors import TraceError as TraceError
     from explorer.errors import TrainingError as TrainingError
     from explorer.errors import UnknownNameError as UnknownNameError
+    from explorer.examination_tables import class_frame as class_frame
     from explorer.export_results import ExportCard as ExportCard
     from explorer.figures.comparison import describe_running as describe_running
     from explorer.figures.comparison import describe_totals as describe_totals
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
     from explorer.figures.comparison import plot_totals as plot_totals
     from explorer.figures.comparison import running_data as running_data
     from explorer.figures.comparison import totals_data as totals_data
+    from explorer.figures.confusion import confusion_data as confusion_data
+    from explorer.figures.confusion import describe_confusion as describe_confusion
+    from explorer.figures.confusion import plot_confusion as plot_confusion
     from explorer.figures.constructed import constructed_data as constructed_data
     from explorer.figures.constructed import describe_constructed as describe_constructed
     from explorer.figures.constructed import plot_constructed as plot_constructed
@@ -55,6 +61,7 @@ if TYPE_CHECKING:
     from explorer.figures.diagram import describe_diagram as describe_diagram
     from explorer.figures.diagram import diagram_data as diagram_data
     from explorer.figures.diagram import plot_diagram as plot_diagram
+    from explorer.figures.examined import describe_examination as describe_examination
     from explorer.figures.field_growth import describe_field_growth as describe_field_growth
     from explorer.figures.field_growth import field_growth_data as field_growth_data
     from explorer.figures.field_growth import plot_field_growth as plot_field_growth
@@ -71,9 +78,14 @@ if TYPE_CHECKING:
     from explorer.figures.one_block import describe_one_block as describe_one_block
     from explorer.figures.one_block import one_block_data as one_block_data
     from explorer.figures.one_block import plot_one_block as plot_one_block
+    from explorer.figures.projection import describe_projection as describe_projection
+    from explorer.figures.projection import plot_projection as plot_projection
+    from explorer.figures.projection import projection_data as projection_data
     from explorer.figures.rate_range import describe_rate_range as describe_rate_range
     from explorer.figures.rate_range import plot_rate_range as plot_rate_range
     from explorer.figures.rate_range import rate_range_data as rate_range_data
+    from explorer.figures.saliency import describe_saliency as describe_saliency
+    from explorer.figures.saliency import plot_saliency as plot_saliency
     from explorer.figures.source_shift import describe_source_shift as describe_source_shift
     from explorer.figures.source_shift import plot_source_shift as plot_source_shift
     from explorer.figures.source_shift import source_shift_data as source_shift_data
@@ -176,8 +188,10 @@ _HOMES = {
     "bottleneck_block": "explorer.analysis.calculators",
     "calibrate": "explorer.analysis.calibration",
     "check_guess": "explorer.lesson_results",
+    "class_frame": "explorer.examination_tables",
     "clear_caches": "explorer.analysis.layer_table",
     "compare_frame": "explorer.tables",
+    "confusion_data": "explorer.figures.confusion",
     "constructed_data": "explorer.figures.constructed",
     "constructed_solution": "explorer.lessons.constructed",
     "contact_sheet": "explorer.training.contact_sheet",
@@ -186,11 +200,13 @@ _HOMES = {
     "degradation_data": "explorer.figures.degradation",
     "departures": "explorer.departures",
     "depthwise_separable": "explorer.analysis.calculators",
+    "describe_confusion": "explorer.figures.confusion",
     "describe_constructed": "explorer.figures.constructed",
     "describe_degradation": "explorer.figures.degradation",
     "describe_design": "explorer.figures.designs",
     "describe_diagram": "explorer.figures.diagram",
     "describe_effective": "explorer.figures.field_picture",
+    "describe_examination": "explorer.figures.examined",
     "describe_experiment": "explorer.figures.transfer_experiment",
     "describe_field_growth": "explorer.figures.field_growth",
     "describe_field_on_picture": "explorer.figures.field_picture",
@@ -200,8 +216,10 @@ _HOMES = {
     "describe_lesson": "explorer.lessons.sentences",
     "describe_lesson_limits": "explorer.lessons.sentences",
     "describe_one_block": "explorer.figures.one_block",
+    "describe_projection": "explorer.figures.projection",
     "describe_rate_range": "explorer.figures.rate_range",
     "describe_running": "explorer.figures.comparison",
+    "describe_saliency": "explorer.figures.saliency",
     "describe_source_shift": "explorer.figures.source_shift",
     "describe_stage_probes": "explorer.figures.stage_probes",
     "describe_totals": "explorer.figures.comparison",
@@ -221,6 +239,8 @@ _HOMES = {
     "fixed_lesson": "explorer.lessons.degradation",
     "fold": "explorer.tables",
     "follow": "explorer.progress",
+    "gradient_flow": "explorer.analysis.gradient_flow",
+    "identity_flow": "explorer.analysis.identity_flow",
     "imagenet_weights": "explorer.training.imagenet",
     "layer_costs_data": "explorer.figures.layer_costs",
     "layer_frame": "explorer.tables",
@@ -239,6 +259,7 @@ _HOMES = {
     "photograph": "explorer.pictures",
     "plan_experiment": "explorer.lessons.transfer_experiment",
     "plan_lesson": "explorer.lessons.degradation",
+    "plot_confusion": "explorer.figures.confusion",
     "plot_constructed": "explorer.figures.constructed",
     "plot_degradation": "explorer.figures.degradation",
     "plot_design": "explorer.figures.designs",
@@ -249,8 +270,10 @@ _HOMES = {
     "plot_layer_costs": "explorer.figures.layer_costs",
     "plot_learning_curves": "explorer.figures.learning_curves",
     "plot_one_block": "explorer.figures.one_block",
+    "plot_projection": "explorer.figures.projection",
     "plot_rate_range": "explorer.figures.rate_range",
     "plot_running": "explorer.figures.comparison",
+    "plot_saliency": "explorer.figures.saliency",
     "plot_source_shift": "explorer.figures.source_shift",
     "plot_stage_probes": "explorer.figures.stage_probes",
     "plot_totals": "explorer.figures.comparison",
@@ -259,6 +282,7 @@ _HOMES = {
     "probe_stages": "explorer.training.stage_probes",
     "progress_words": "explorer.progress",
     "project_features": "explorer.training.projecting",
+    "projection_data": "explorer.figures.projection",
     "published": "explorer.papers.loader",
     "rate_range": "explorer.training.rate_range",
     "rate_range_data": "explorer.figures.rate_range",

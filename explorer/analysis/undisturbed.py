@@ -1,0 +1,45 @@
+"""Running a net in training mode, gradients and all, so that nothing of it is changed afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+
+@contextmanager
+def undisturbed(net: nn.Module, *, training: bool = True) -> Iterator[None]:
+    """`net` in one mode with all its parameters requiring gradients; afterwards everything is as it was.
+
+    Modes, buffers (batch norm's statistics), `requires_grad` and the random state are restored, also after an
+    exception. Gradients are to be asked for by `torch.autograd.grad`, which leaves `.grad` alone.
+
+    Args:
+        net: any module.
+        training: training mode, or evaluation mode.
+    """
+    modes = [(module, module.training) for module in net.modules()]
+    buffers = [(buffer, buffer.clone()) for buffer in net.buffers()]
+    required = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
+    try:
+        with torch.random.fork_rng(devices=_devices(net)), torch.inference_mode(False), torch.enable_grad():
+            net.train(training)
+            for parameter, _ in required:
+                parameter.requires_grad_(True)
+            yield
+    finally:
+        for module, was_training in modes:
+            module.training = was_training
+        for parameter, was_required in required:
+            parameter.requires_grad_(was_required)
+        with torch.no_grad():
+            for buffer, value in buffers:
+                buffer.copy_(value)
+
+
+def _devices(net: nn.Module) -> list[int]:
+    """The GPUs whose random state may change: dropout draws where the net is."""
+    found = {parameter.device for parameter in net.parameters() if parameter.device.type == "cuda"}
+    return sorted(device.index or 0 for device in found)

@@ -1,0 +1,118 @@
+"""What flows through a net, forwards and back: frozen, plain data, no torch in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LayerFlow:
+    """Signal and gradient at one layer with weights, on one batch.
+
+    A layer's response is its output after the batch norm that follows it, if one does, and before the nonlinearity.
+
+    Attributes:
+        layer: name of the module.
+        depth: its number along the main path, from 1; a shortcut's projection has that of the layer beside which it
+            ends.
+        shortcut: whether it is a shortcut's projection.
+        weight_norm: Euclidean norm of its weights.
+        weight_gradient: Euclidean norm of the loss's gradient in its weights.
+        activation_gradient: Euclidean norm of the loss's gradient in its responses to the whole batch.
+        mean: of its responses.
+        std: their standard deviation.
+        zeros: share of zeros after the ReLU that follows; None where none does.
+        dead: share of that ReLU's channels that are zero everywhere on the whole batch; None where none follows.
+    """
+
+    layer: str
+    depth: int
+    shortcut: bool
+    weight_norm: float
+    weight_gradient: float
+    activation_gradient: float
+    mean: float
+    std: float
+    zeros: float | None
+    dead: float | None
+
+    @property
+    def relative_gradient(self) -> float:
+        """Gradient per weight norm: times the learning rate, the share of itself by which SGD's first step moves it."""
+        return self.weight_gradient / self.weight_norm if self.weight_norm else 0.0
+
+
+@dataclass(frozen=True)
+class GradientFlow:
+    """Signal and gradient of a net on one batch, layer by layer.
+
+    Attributes:
+        net: label of the net.
+        weights: where they come from; empty for initial ones.
+        dataset: name of the data.
+        pictures: in the batch.
+        seed: of the initial weights and of the batch.
+        loss: mean cross entropy of the batch.
+        layers: in the order of computation.
+    """
+
+    net: str
+    weights: str
+    dataset: str
+    pictures: int
+    seed: int
+    loss: float
+    layers: tuple[LayerFlow, ...]
+
+    @property
+    def main_path(self) -> tuple[LayerFlow, ...]:
+        """The layers without the shortcuts' projections, in depth order."""
+        return tuple(layer for layer in self.layers if not layer.shortcut)
+
+
+@dataclass(frozen=True)
+class BlockFlow:
+    """The gradient that reaches a residual block's input, by the way that it took.
+
+    Attributes:
+        block: name of the module.
+        kind: of its shortcut: `identity`, `padding` or `projection`.
+        output: norm of the gradient at the block's output.
+        added: norm of the gradient at the sum of branch and shortcut: the output's, but for a ReLU in between.
+        input: norm of the gradient at the block's input.
+        through_shortcut: norm of the part that came through the shortcut.
+        through_branch: norm of the part that came through the residual branch.
+        cosine: between the two parts; 1 where they point the same way.
+        error: norm of the difference between the whole and the sum of its parts, as a share of the whole.
+    """
+
+    block: str
+    kind: str
+    output: float
+    added: float
+    input: float
+    through_shortcut: float
+    through_branch: float
+    cosine: float
+    error: float
+
+
+@dataclass(frozen=True)
+class IdentityFlow:
+    """Block by block, what the identity passes on and what the residual branch adds, on one batch.
+
+    Attributes:
+        net: label of the net.
+        weights: where they come from; empty for initial ones.
+        dataset: name of the data.
+        pictures: in the batch.
+        seed: of the initial weights and of the batch.
+        blocks: in depth order.
+    """
+
+    net: str
+    weights: str
+    dataset: str
+    pictures: int
+    seed: int
+    blocks: tuple[BlockFlow, ...]
