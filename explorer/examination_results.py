@@ -93,6 +93,7 @@ class Examination:
         high: its upper end.
         mistakes: the wrong answers that the net was surest of, the surest first.
         seconds: that it took.
+        drawn_from: how many test pictures there are, of which those that were examined were drawn; None: all were.
     """
 
     net: str
@@ -104,6 +105,7 @@ class Examination:
     high: float
     mistakes: tuple[Mistake, ...]
     seconds: float
+    drawn_from: int | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -155,6 +157,7 @@ class Examination:
         return {
             **{name: getattr(self, name) for name in names},
             "seconds": self.seconds,
+            "drawn_from": self.drawn_from,
             "classes": [dataclasses.asdict(score) for score in self.classes],
             "confusion": [list(counts) for counts in self.confusion],
             "mistakes": mistakes,

@@ -25,12 +25,12 @@ from explorer.figures.examined import describe_examination
 from explorer.figures.projection import describe_projection, plot_projection, projection_data
 from explorer.language import text
 from explorer.lessons.sentences import data_title
-from explorer.training.data import dataset_info, is_available
+from explorer.training.data import is_available
 
 _SHIPPED, _RUN = "shipped:", "run:"
 _MISTAKES = 12
 _MOST_TESTED = 5000
-"""Test pictures that are examined on the page; of more, as many of each class are drawn."""
+"""Test pictures that are examined on the page; of more, so many are drawn, each as likely as any other."""
 
 _DOING = {
     "reading pictures": "reading",
@@ -146,16 +146,12 @@ def _weights(net: str | None) -> str:
     return training_store.store().get(net.removeprefix(_RUN)).name if net.startswith(_RUN) else net
 
 
-def _examined(weights: str, report: Report) -> tuple[Examination, int]:
-    """The examination, and how many test pictures the data has."""
+def _examined(weights: str, report: Report) -> Examination:
     from explorer.training.examining import examine
     from explorer.training.trained import load_trained
 
     trained = load_trained(weights, training_store.store())
-    info = dataset_info(trained.dataset)
-    most = max(1, _MOST_TESTED // info.num_classes) if info.test_pictures > _MOST_TESTED else None
-    found = examine(trained, mistakes=_MISTAKES, test_subset=most, on_progress=report)
-    return found, max(info.test_pictures, found.pictures)
+    return examine(trained, mistakes=_MISTAKES, most=_MOST_TESTED, on_progress=report)
 
 
 def _projected(weights: str, method: Method, report: Report) -> Projection:
@@ -170,13 +166,9 @@ def _projected(weights: str, method: Method, report: Report) -> Projection:
 # ---------------------------------------------------------------- what is shown
 
 
-def examined(result: tuple[Examination, int], net: str, language: str) -> Shown:
+def examined(found: Examination, net: str, language: str) -> Shown:
     """An examination on the page; the projection that was there before is another net's, and goes."""
-    found, there = result
     said = describe_examination(found, language, pairs=False)
-    if found.pictures < there:
-        drawn = {"shown": units.exact(found.pictures), "total": units.exact(there)}
-        said.insert(0, text("caption.projection.drawn", language, **drawn))
     title = text("examine.title", language, net=found.weights, data=data_title(found.dataset, language))
     figure = html.escape(units.percent(found.accuracy))
     between = f"{units.percent(found.low)} – {units.percent(found.high)}"

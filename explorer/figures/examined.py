@@ -20,7 +20,8 @@ def describe_examination(examination: Examination, language: str = "en", *, pair
         language: `en` or `ko`.
         pairs: say which classes are confused; not where the confusion matrix says it below.
     """
-    found = [_accuracy(examination, language), _margin(examination, language), _chance(examination, language)]
+    found = _drawn(examination, language)
+    found += [_accuracy(examination, language), _margin(examination, language), _chance(examination, language)]
     found += describe_pairs(examination, language) if pairs else []
     found += _hardest(examination, language)
     never = [score.name for score in examination.classes if not score.answered]
@@ -35,6 +36,13 @@ def describe_examination(examination: Examination, language: str = "en", *, pair
         words = {"true": first.true, "answered": first.answered, "probability": probability}
         found.append(text("examine.surest", language, **words))
     return found
+
+
+def _drawn(examination: Examination, language: str) -> list[str]:
+    if examination.drawn_from is None:
+        return []
+    counts = {"shown": units.exact(examination.pictures), "total": units.exact(examination.drawn_from)}
+    return [text("caption.projection.drawn", language, **counts)]
 
 
 def _accuracy(examination: Examination, language: str) -> str:

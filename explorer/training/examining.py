@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics import MetricCollection
@@ -22,6 +23,7 @@ from explorer.examination_results import ClassScore, Examination, Mistake
 from explorer.models.net import Net
 from explorer.training.augment import Augmentation, middle
 from explorer.training.batches import on_device, read_batches
+from explorer.training.draws import generator
 from explorer.training.evaluation import batch_size, confidence_interval, testing
 from explorer.training.reading import Report
 from explorer.training.runs import RunStore
@@ -34,6 +36,7 @@ _LARGEST_SIDE = 112
 """Side in pixels at which the picture of a mistake is kept at most."""
 
 _MOST_MISTAKES = 1000
+_LARGEST = 10**9
 _READ = 0.3
 """Share of the work that reading the pictures is taken for."""
 
@@ -44,6 +47,7 @@ def examine(
     *,
     mistakes: int = 12,
     test_subset: int | None = None,
+    most: int | None = None,
     device: str = "auto",
     store: RunStore | None = None,
     on_progress: Report | None = None,
@@ -54,7 +58,9 @@ def examine(
         trained: what `load_trained` gave, the name or id of a run, the path of a file, or `shipped:NET`.
         data: a data set with the classes that the net was trained on; default: the one that it was trained on.
         mistakes: how many of the wrong answers that the net was surest of to keep, with their pictures.
-        test_subset: test pictures of each class, drawn by the seed of the training; None: all.
+        test_subset: test pictures of each class, drawn by the seed of the training; None: all. Where classes are not
+            equally frequent, accuracy and precision then are those of another mix of classes.
+        most: test pictures at most, drawn by the same seed, each as likely as any other; None: all.
         device: where to compute.
         store: where to look for runs; default: in explorer's home.
         on_progress: told the share that is done and what is being done; what it raises ends the work.
@@ -79,20 +85,25 @@ def examine(
         said = f"mistakes={str(mistakes)[:40]}"
         message = f"{said} is not possible: use a whole number from 0 to {_MOST_MISTAKES}."
         raise ConfigError(message, key="range", said=said, low=0, high=_MOST_MISTAKES)
+    if most is not None and (type(most) is not int or not 1 <= most <= _LARGEST):
+        said = f"most={str(most)[:40]}"
+        message = f"{said} is not possible: use a whole number from 1 to {_LARGEST}."
+        raise ConfigError(message, key="range", said=said, low=1, high=_LARGEST)
     began = time.perf_counter()
     report = on_progress or (lambda share, what: None)
     where = resolve_device(device)
     net = load_trained(trained, store) if isinstance(trained, str) else trained
     # The training pictures are not looked at: one of each class is the least that can be asked for.
     net, dataset = with_data(net, data, subset=1, test_subset=test_subset, on_progress=partial(_part, report, 0, _READ))
-    names, labels = dataset.summary.classes, dataset.test.labels.cpu()
-    model, pictures = copy.deepcopy(net.model).to(where), on_device(dataset.test, where)
+    there, split = len(dataset.test), _drawn(dataset.test, most, net.seed)
+    names, labels = dataset.summary.classes, split.labels.cpu()
+    model, pictures = copy.deepcopy(net.model).to(where), on_device(split, where)
     tell = partial(_part, report, _READ, 1.0)
     answered, probability = _answers(model, pictures, net.preparation(str(where)), tell)
     confusion, classes = scores(labels, answered, names)
     low, high = confidence_interval(int((labels == answered).sum()), len(labels))
     wrong = surest_mistakes(labels, answered, probability, mistakes)
-    shown = _shown(dataset.test, wrong, net.config.image_size)
+    shown = _shown(split, wrong, net.config.image_size)
     return Examination(
         net=net.config.label(),
         weights=net.source,
@@ -106,12 +117,21 @@ def examine(
             for index, picture in zip(wrong.tolist(), shown, strict=True)
         ),
         seconds=time.perf_counter() - began,
+        drawn_from=there if len(split) < there else None,
     )
 
 
 def _part(report: Report, low: float, high: float, share: float, what: str) -> None:
     """Part of a longer work, from the share `low` to `high` of it."""
     report(low + share * (high - low), what)
+
+
+def _drawn(split: Split, most: int | None, seed: int) -> Split:
+    """At most so many of the pictures, in their order: a simple random sample has the classes as they are mixed."""
+    if most is None or len(split) <= most:
+        return split
+    chosen = generator(seed, "examination").choice(len(split), most, replace=False)
+    return split.take(torch.from_numpy(np.sort(chosen)))
 
 
 def _answers(model: Net, split: Split, preparation: Augmentation, report: Report) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from explorer import ModelConfig, create_model, evaluate
 from explorer.errors import ConfigError, ExplorerError, UnknownNameError
 from explorer.examination_results import Examination
+from explorer.figures.examined import describe_examination
 from explorer.training.data import load_dataset
 from explorer.training.examining import examine, scores, surest_mistakes
 from explorer.training.trained import Trained
@@ -205,6 +206,31 @@ def test_a_large_class_count(tmp_path: Path) -> None:
 
 def test_as_many_of_each_class_as_are_asked_for(net: Trained) -> None:
     assert [score.pictures for score in examine(net, test_subset=3, device="cpu").classes] == [3] * 10
+
+
+def test_a_sample_has_the_classes_as_they_are_mixed(tmp_path: Path) -> None:
+    """Nine cats for each dog: as many of each would make chance, accuracy and precision those of another mix."""
+    place = folder_of(tmp_path / "pets", {"cat": 180, "dog": 20})
+    pets = untaught(("cat", "dog"), str(place))
+    found = examine(pets, most=100, device="cpu")
+    assert (found.pictures, found.drawn_from) == (100, 200)
+    assert found.chance == pytest.approx(0.9, abs=0.06)  # its deviation is 0.02
+    assert examine(pets, most=100, device="cpu").confusion == found.confusion
+    whole = examine(pets, most=200, device="cpu")
+    assert (whole.pictures, whole.drawn_from) == (200, None)
+
+
+def test_a_folder_without_a_test_part_is_drawn_from_too(tmp_path: Path) -> None:
+    place = folder_of(tmp_path / "pets", {"cat": 0, "dog": 0}, train=30) / "train"
+    found = examine(untaught(("cat", "dog"), str(place)), most=5, device="cpu")
+    assert (found.pictures, found.drawn_from) == (5, 12)  # 20 % of 60 are tested on
+    assert "5 of 12 test pictures." in describe_examination(found)
+
+
+@pytest.mark.parametrize("most", [0, 2.5, True])
+def test_impossible_samples_are_refused(net: Trained, most: int) -> None:
+    with pytest.raises(ConfigError, match=r"most=.* is not possible: use a whole number from 1 to"):
+        examine(net, most=most, device="cpu")
 
 
 def test_other_classes_are_refused(net: Trained) -> None:
