@@ -68,6 +68,12 @@ if TYPE_CHECKING:
     from explorer.figures.field_picture import describe_effective as describe_effective
     from explorer.figures.field_picture import describe_field_on_picture as describe_field_on_picture
     from explorer.figures.field_picture import plot_field_on_picture as plot_field_on_picture
+    from explorer.figures.gradient_flow import describe_flow as describe_flow
+    from explorer.figures.gradient_flow import flow_data as flow_data
+    from explorer.figures.gradient_flow import plot_flow as plot_flow
+    from explorer.figures.identity_flow import describe_identity as describe_identity
+    from explorer.figures.identity_flow import identity_data as identity_data
+    from explorer.figures.identity_flow import plot_identity as plot_identity
     from explorer.figures.layer_costs import describe_layer_costs as describe_layer_costs
     from explorer.figures.layer_costs import layer_costs_data as layer_costs_data
     from explorer.figures.layer_costs import plot_layer_costs as plot_layer_costs
@@ -86,6 +92,7 @@ if TYPE_CHECKING:
     from explorer.figures.rate_range import rate_range_data as rate_range_data
     from explorer.figures.saliency import describe_saliency as describe_saliency
     from explorer.figures.saliency import plot_saliency as plot_saliency
+    from explorer.figures.saving import save_figure as save_figure
     from explorer.figures.source_shift import describe_source_shift as describe_source_shift
     from explorer.figures.source_shift import plot_source_shift as plot_source_shift
     from explorer.figures.source_shift import source_shift_data as source_shift_data
@@ -109,6 +116,8 @@ if TYPE_CHECKING:
     from explorer.lessons.degradation import run_lesson as run_lesson
     from explorer.lessons.degradation import start_lesson as start_lesson
     from explorer.lessons.degradation import stop_lesson as stop_lesson
+    from explorer.lessons.flow import flow_of as flow_of
+    from explorer.lessons.flow import identity_of as identity_of
     from explorer.lessons.one_block import one_block as one_block
     from explorer.lessons.one_block import one_block_steps as one_block_steps
     from explorer.lessons.sentences import describe_guess as describe_guess
@@ -210,7 +219,9 @@ _HOMES = {
     "describe_experiment": "explorer.figures.transfer_experiment",
     "describe_field_growth": "explorer.figures.field_growth",
     "describe_field_on_picture": "explorer.figures.field_picture",
+    "describe_flow": "explorer.figures.gradient_flow",
     "describe_guess": "explorer.lessons.sentences",
+    "describe_identity": "explorer.figures.identity_flow",
     "describe_layer_costs": "explorer.figures.layer_costs",
     "describe_learning_curves": "explorer.figures.learning_curves",
     "describe_lesson": "explorer.lessons.sentences",
@@ -237,10 +248,14 @@ _HOMES = {
     "field_growth_data": "explorer.figures.field_growth",
     "fit": "explorer.training.loop",
     "fixed_lesson": "explorer.lessons.degradation",
+    "flow_data": "explorer.figures.gradient_flow",
+    "flow_of": "explorer.lessons.flow",
     "fold": "explorer.tables",
     "follow": "explorer.progress",
     "gradient_flow": "explorer.analysis.gradient_flow",
+    "identity_data": "explorer.figures.identity_flow",
     "identity_flow": "explorer.analysis.identity_flow",
+    "identity_of": "explorer.lessons.flow",
     "imagenet_weights": "explorer.training.imagenet",
     "layer_costs_data": "explorer.figures.layer_costs",
     "layer_frame": "explorer.tables",
@@ -267,6 +282,8 @@ _HOMES = {
     "plot_experiment": "explorer.figures.transfer_experiment",
     "plot_field_growth": "explorer.figures.field_growth",
     "plot_field_on_picture": "explorer.figures.field_picture",
+    "plot_flow": "explorer.figures.gradient_flow",
+    "plot_identity": "explorer.figures.identity_flow",
     "plot_layer_costs": "explorer.figures.layer_costs",
     "plot_learning_curves": "explorer.figures.learning_curves",
     "plot_one_block": "explorer.figures.one_block",
@@ -297,6 +314,7 @@ _HOMES = {
     "run_lesson": "explorer.lessons.degradation",
     "running_data": "explorer.figures.comparison",
     "saliency": "explorer.analysis.saliency",
+    "save_figure": "explorer.figures.saving",
     "shipped_card": "explorer.cards",
     "shipped_cards": "explorer.cards",
     "source_shift": "explorer.training.similarity",

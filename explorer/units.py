@@ -12,6 +12,7 @@ THIN_SPACE = "\u202f"
 """The narrow no-break space that separates thousands."""
 
 _PREFIXES = ("", "k", "M", "G", "T", "P")
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def exact(number: float) -> str:
@@ -114,6 +115,19 @@ def seconds(duration: float) -> str:
         return f"{round(duration) // 60} min {round(duration) % 60} s"
     minutes = round(duration / 60)
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def magnitude(number: float) -> str:
+    """A ratio with two digits, in powers of ten where it is huge or tiny.
+
+    >>> magnitude(6.25), magnitude(4213).replace(THIN_SPACE, "_"), magnitude(2.5e7), magnitude(0.00031)
+    ('6.2', '4_200', '2.5 × 10⁷', '3.1 × 10⁻⁴')
+    """
+    if number and not 1e-3 <= abs(number) < 1e6:
+        mantissa, _, exponent = f"{number:.1e}".partition("e")
+        return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+    two = float(f"{number:.2g}")
+    return exact(round(two)) if abs(two) >= 1000 else f"{two:g}"
 
 
 def _short(duration: float, unit: str) -> str:

@@ -31,6 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "departures",
             "examination_results",
             "export_results",
+            "flow_results",
             "run_results",
             "train_options",
             "transfer_results",

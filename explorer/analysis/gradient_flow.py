@@ -26,7 +26,7 @@ class _Layer:
     """A layer with weights while the batch runs through."""
 
     name: str
-    module: nn.Module
+    module: nn.Conv2d | nn.Linear
     depth: int
     shortcut: bool
     response: Tensor

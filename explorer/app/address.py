@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from explorer.app import lesson_choice, training_options, transfer_choice, uploads
+from explorer.app import flow_choice, lesson_choice, training_options, transfer_choice, uploads
+from explorer.app.flow_choice import FlowChoice
 from explorer.app.lesson_choice import LessonChoice
 from explorer.app.problems import sentence
 from explorer.app.transfer_choice import TransferChoice
@@ -30,6 +31,7 @@ DEFAULT_PICTURE = "astronaut"
 DEFAULT_TRAIN = TrainConfig()
 DEFAULT_LESSON = LessonChoice()
 DEFAULT_TRANSFER = TransferChoice()
+DEFAULT_FLOW = FlowChoice()
 _RUN = re.compile(r"[0-9a-f]{1,32}")
 MOST_RUNS = 40
 
@@ -51,6 +53,7 @@ class PageState:
         runs: ids of the runs that are picked in the Runs tab.
         lesson: what is chosen in the degradation lesson.
         transfer: what is chosen in the Transfer tab.
+        flow: what is chosen in the Gradient flow tab.
         problems: what was not understood, a sentence each.
     """
 
@@ -66,6 +69,7 @@ class PageState:
     runs: tuple[str, ...] = ()
     lesson: LessonChoice = DEFAULT_LESSON
     transfer: TransferChoice = DEFAULT_TRANSFER
+    flow: FlowChoice = DEFAULT_FLOW
     problems: tuple[str, ...] = field(default=(), compare=False)
 
 
@@ -89,6 +93,7 @@ def to_query(state: PageState) -> str:
         pairs.append(("runs", ",".join(state.runs)))
     pairs += lesson_choice.pairs(state.lesson)
     pairs += transfer_choice.pairs(state.transfer)
+    pairs += flow_choice.pairs(state.flow)
     return "?" + urlencode(pairs)
 
 
@@ -132,6 +137,7 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
     runs = _runs(given.pop("runs", ""), "runs", MOST_RUNS, problems, language)
     lesson = lesson_choice.taken_from(given, problems, language)
     transfer = transfer_choice.taken_from(given, problems, language)
+    flow = flow_choice.taken_from(given, problems, language)
     for name in given:
         # Gradio's own parameters begin with two underscores or name its theme.
         if not name.startswith("__") and name not in {"view", "deep_link", "session_hash"}:
@@ -142,6 +148,7 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
         runs=runs,
         lesson=lesson,
         transfer=transfer,
+        flow=flow,
         problems=tuple(problems),
     )
 

@@ -22,6 +22,7 @@ from explorer.app.compare import build_compare_tab
 from explorer.app.degradation import build_degradation_tab
 from explorer.app.events import QUICK
 from explorer.app.field import build_field_tab
+from explorer.app.flow import build_flow_tab
 from explorer.app.problems import PartlyDoneError, reported, sentence
 from explorer.app.runs import build_runs_tab
 from explorer.app.sources import build_sources_tab
@@ -39,11 +40,12 @@ TABS: dict[str, Callable[[PageState, str], Tab]] = {
     "train": build_train_tab,
     "transfer": build_transfer_tab,
     "runs": build_runs_tab,
+    "flow": build_flow_tab,
     "sources": build_sources_tab,
 }
 """The tabs in the order of the story."""
 
-GROUPS: dict[str, str] = {"architecture": "design", "degradation": "train", "sources": "read"}
+GROUPS: dict[str, str] = {"architecture": "design", "degradation": "train", "flow": "inside", "sources": "read"}
 """The first tab of each group of tabs, with the string that names the group."""
 
 

@@ -1,0 +1,215 @@
+"""Tab **Gradient flow**: signal and gradient by depth, and the "1 +" of the identity, nets beside each other."""
+
+from __future__ import annotations
+
+import functools
+import html
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from explorer.app import flow_choice, training_store, widgets
+from explorer.app.address import PageState, from_query
+from explorer.app.events import STREAMING
+from explorer.app.flow_choice import INITS, NORMS, FlowChoice, read_nets, run_of
+from explorer.app.problems import reported, sentence
+from explorer.app.progressive import Report, progressive
+from explorer.app.tab import Binding, Tab
+from explorer.app.training_layout import hidden
+from explorer.config import ModelConfig
+from explorer.errors import ConfigError, ExplorerError
+from explorer.figures.gradient_flow import QUANTITIES, describe_flow, flow_data, flow_name, plot_flow
+from explorer.figures.identity_flow import describe_identity, identity_data, plot_identity
+from explorer.flow_results import GradientFlow, IdentityFlow
+from explorer.language import text
+from explorer.options import read_net
+
+_PICTURES = 32
+"""In the batch: what is to be seen is seen with as many, and soon."""
+
+Charts = tuple[str, str, str]
+"""Flow, identity and what goes on."""
+
+# ---------------------------------------------------------------- what is shown
+
+
+def show(state: PageState, language: str) -> list[Any]:
+    """What follows the address; the charts come when the page asks for them, which it does at once."""
+    chosen = state.flow
+    return [
+        gr.update(value=list(chosen.nets), choices=flow_choice.choices(chosen.nets, language)),
+        gr.update(value=chosen.norm),
+        gr.update(value=chosen.init),
+        gr.update(value=chosen.quantity),
+        repr(chosen),
+    ]
+
+
+def stream_flow(chosen: FlowChoice, language: str) -> Iterator[Charts]:
+    """Measure net after net; the charts once all are there.
+
+    Raises:
+        ExplorerError: a net is not there, or its layers cannot be told apart.
+    """
+    going = progressive(lambda report: _measured(chosen, report))
+    while True:
+        try:
+            share, _ = next(going)
+        except StopIteration as end:
+            flows, identities = end.value
+            yield _flow_card(flows, chosen.quantity, language), _identity_card(identities, language), ""
+            return
+        yield "", "", widgets.busy(share, text("flow.busy", language))
+
+
+def _measured(chosen: FlowChoice, report: Report) -> tuple[list[GradientFlow], list[IdentityFlow]]:
+    flows, identities = [], []
+    for number, net in enumerate(chosen.nets):
+        flow, identity = _flows(net, chosen.norm, chosen.init)
+        flows.append(flow)
+        if identity is not None:
+            identities.append(identity)
+        report((number + 1) / len(chosen.nets), "")
+    return flows, identities
+
+
+def _flows(net: str, norm: str, init: str) -> tuple[GradientFlow, IdentityFlow | None]:
+    run = run_of(net)
+    if run:
+        found = training_store.store().get(run)  # one that was trained on may have other weights now
+        return _computed(found.model, run, str(found.best_epoch))
+    return _computed(read_net(net).replace(norm=norm, init=init), "", "")
+
+
+@functools.lru_cache(maxsize=64)
+def _computed(model: ModelConfig, run: str, state: str) -> tuple[GradientFlow, IdentityFlow | None]:
+    """Of the same net and weights the answer is the same."""
+    from explorer.lessons.flow import flow_of, identity_of
+
+    store = training_store.store()
+    flow = flow_of(model, run=run, pictures=_PICTURES, store=store)
+    try:
+        return flow, identity_of(model, run=run, pictures=_PICTURES, store=store)
+    except ConfigError as error:
+        if error.key != "flow_no_shortcut":
+            raise
+        return flow, None
+
+
+def _flow_card(flows: list[GradientFlow], quantity: str, language: str) -> str:
+    data = flow_data(flows)
+    names = {(flow.net, flow.weights): flow_name(flow, language) for flow in flows}
+    data = data.assign(net=[names[pair] for pair in zip(data["net"], data["weights"], strict=True)])
+    shown = data[["net", "layer", "depth", quantity]]
+    caption = f"{describe_flow(flows, quantity, language)} {_batch(flows, language)}"
+    return widgets.chart_value(plot_flow(flows, quantity, language), caption, shown, "gradient_flow", language)
+
+
+def _batch(flows: list[GradientFlow], language: str) -> str:
+    """On which pictures it was measured."""
+    return text("caption.flow.batch", language, pictures=flows[0].pictures, data=flows[0].dataset, seed=flows[0].seed)
+
+
+def _identity_card(identities: list[IdentityFlow], language: str) -> str:
+    """Of the first residual net."""
+    if not identities:
+        return ""
+    flow = identities[0]
+    data = identity_data(flow)[["block", "kind", "input", "through_shortcut", "through_branch", "cosine"]]
+    return widgets.chart_value(
+        plot_identity(flow, language), describe_identity(flow, language), data, "identity_flow", language
+    )
+
+
+# ---------------------------------------------------------------- choices
+
+
+def choose_nets(state: PageState, nets: list[str] | None) -> PageState:
+    """The nets that are shown beside each other."""
+    return replace(state, flow=replace(state.flow, nets=read_nets(nets or [])))
+
+
+def choose_norm(state: PageState, norm: str) -> PageState:
+    return replace(state, flow=replace(state.flow, norm=norm))
+
+
+def choose_init(state: PageState, init: str) -> PageState:
+    return replace(state, flow=replace(state.flow, init=init))
+
+
+def choose_quantity(state: PageState, quantity: str) -> PageState:
+    return replace(state, flow=replace(state.flow, quantity=quantity))
+
+
+# ---------------------------------------------------------------- the tab
+
+
+def build_flow_tab(state: PageState, language: str) -> Tab:
+    """Lay the tab out; the charts stream in."""
+    chosen, guard = state.flow, reported(language)
+
+    def words(key: str) -> str:
+        return text(f"flow.{key}", language)
+
+    gr.Markdown(words("question"), elem_classes="question")
+    with gr.Row(elem_id="flow-choices", elem_classes="choices"):
+        nets = gr.Dropdown(
+            flow_choice.choices(chosen.nets, language),
+            value=list(chosen.nets),
+            multiselect=True,
+            allow_custom_value=True,
+            label=words("nets"),
+            info=text("flow.nets.info", language),
+            elem_id="flow-nets",
+        )
+        quantity = gr.Dropdown(
+            [(text(f"flow.axis.{name}", language), name) for name in QUANTITIES],
+            value=chosen.quantity,
+            label=words("quantity"),
+            info=text("flow.quantity.info", language),
+            elem_id="flow-quantity",
+        )
+    with gr.Row(elem_id="flow-options", elem_classes="choices"):
+        norm = gr.Radio(
+            [(text(f"flow.norm.{name}", language), name) for name in NORMS],
+            value=chosen.norm,
+            label=words("norm"),
+            elem_id="flow-norm",
+        )
+        init = gr.Radio(list(INITS), value=chosen.init, label=words("init"), elem_id="flow-init")
+    problem = gr.HTML("", apply_default_css=False, elem_id="flow-problem")
+    going = gr.HTML("", apply_default_css=False, elem_id="flow-going")
+    curves = widgets.chart(elem_id="flow-curves", height=440)
+    gr.Markdown(f"### {words('sources')}", elem_classes="step")
+    gr.HTML(_sources(language), apply_default_css=False)
+    gr.Markdown(f"### {words('identity')}\n{text('flow.identity.info', language)}", elem_classes="step")
+    parts = widgets.chart(elem_id="flow-identity", height=400)
+    request = hidden("flow-request")
+
+    def measured(query: str) -> Iterator[tuple[Any, Any, Any, Any]]:
+        try:
+            for shown in stream_flow(from_query(query, ("flow",)).flow, language):
+                chart, identity, busy = shown
+                yield (gr.skip() if busy else chart, gr.skip() if busy else identity, busy, "")
+        except ExplorerError as error:
+            yield gr.skip(), gr.skip(), "", widgets.problem(sentence(error, language))
+
+    request.change(
+        guard(measured), [request], [curves, parts, going, problem], js="() => [location.search]", **STREAMING
+    )
+    bindings = (
+        Binding(nets.input, [nets], choose_nets, problem),
+        Binding(quantity.input, [quantity], choose_quantity, problem),
+        Binding(norm.input, [norm], choose_norm, problem),
+        Binding(init.input, [init], choose_init, problem),
+    )
+    outputs = [nets, norm, init, quantity, request]
+    return Tab("flow", outputs, show, bindings, own=tuple(outputs))
+
+
+def _sources(language: str) -> str:
+    """Where the sources disagree: both, and what is measured here decides."""
+    said = "".join(f"<li>{html.escape(text(f'flow.source.{name}', language))}</li>" for name in ("paper", "notes"))
+    return f'<ul class="plain">{said}</ul><p class="note">{html.escape(text("flow.source.verdict", language))}</p>'

@@ -1,0 +1,115 @@
+"""What is chosen in the Gradient flow tab, and its part of the address: `flow=plain56,resnet56&flow.norm=none`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from explorer.app import training_store
+from explorer.catalog import OPTION_CHOICES, find_entry
+from explorer.errors import ConfigError, ExplorerError
+from explorer.figures.gradient_flow import QUANTITIES
+from explorer.language import text
+from explorer.options import read_net
+
+_RUN = "run:"
+_MOST_NETS = 4
+NETS = (
+    *("plain20", "resnet20", "plain56", "resnet56", "resnet56:preact=True", "plain110", "resnet110"),
+    *("resnet110:preact=True",),
+)
+NORMS = ("batch", "none")
+INITS = OPTION_CHOICES["init"]
+
+
+@dataclass(frozen=True)
+class FlowChoice:
+    """What the tab shows.
+
+    Attributes:
+        nets: names with options, `resnet56:preact=True`, or `run:ID`.
+        norm: of the nets with initial weights: `batch` or `none`.
+        init: of the nets with initial weights.
+        quantity: what is drawn by depth.
+    """
+
+    nets: tuple[str, ...] = ("plain56", "resnet56")
+    norm: str = "batch"
+    init: str = "he"
+    quantity: str = "activation_gradient"
+
+
+def pairs(choice: FlowChoice) -> list[tuple[str, str]]:
+    """What an address says of it: what is not as at first."""
+    first = FlowChoice()
+    said = {
+        "flow": (",".join(choice.nets), ",".join(first.nets)),
+        "flow.norm": (choice.norm, first.norm),
+        "flow.init": (choice.init, first.init),
+        "flow.show": (choice.quantity, first.quantity),
+    }
+    return [(name, value) for name, (value, default) in said.items() if value != default]
+
+
+def taken_from(given: dict[str, str], problems: list[str], language: str) -> FlowChoice:
+    """What an address asks for, taken out of its parts; what cannot be is left out and said."""
+    first = FlowChoice()
+    values = {}
+    for name, default, known in (
+        ("flow.norm", first.norm, NORMS),
+        ("flow.init", first.init, INITS),
+        ("flow.show", first.quantity, QUANTITIES),
+    ):
+        value = given.pop(name, default)
+        if value not in known:
+            problems.append(text("link.unknown", language, name=name, value=value[:40], known=", ".join(known)))
+            value = default
+        values[name] = value
+    nets, asked = first.nets, given.pop("flow", "")
+    if asked:
+        try:
+            nets = read_nets(asked.split(","))
+        except ExplorerError:
+            problems.append(text("link.unknown", language, name="flow", value=asked[:40], known=",".join(first.nets)))
+    return FlowChoice(nets, values["flow.norm"], values["flow.init"], values["flow.show"])
+
+
+def read_nets(nets: list[str]) -> tuple[str, ...]:
+    """Nets that can be shown beside each other.
+
+    Raises:
+        ConfigError: none, too many, or an option that is not possible.
+        UnknownNameError: there is no such net.
+    """
+    asked = tuple(dict.fromkeys(net.strip() for net in nets if net.strip()))
+    if not 1 <= len(asked) <= _MOST_NETS:
+        message = f"nets={len(asked)} is not possible: choose 1 to {_MOST_NETS} nets."
+        raise ConfigError(message, key="flow_nets", count=len(asked), most=_MOST_NETS)
+    for net in asked:
+        if not re.fullmatch(rf"{_RUN}[0-9a-f]{{1,32}}", net):
+            read_net(net)
+    return asked
+
+
+def run_of(net: str) -> str:
+    """The run that a choice names; empty for initial weights."""
+    return net.removeprefix(_RUN) if net.startswith(_RUN) else ""
+
+
+def choices(nets: tuple[str, ...], language: str) -> list[tuple[str, str]]:
+    """The nets to pick from: the usual ones with initial weights, finished runs, and what is chosen already."""
+    listed = [(_title(net), net) for net in NETS]
+    for run in training_store.store().list():
+        if run.status == "finished" and run.best_epoch:
+            words = text("transfer.start.run", language, run=run.name, net=run.model.entry.title)
+            listed.append((words, f"{_RUN}{run.run_id}"))
+    known = {value for _, value in listed}
+    return [*listed, *((_title(net), net) for net in nets if net not in known)]
+
+
+def _title(net: str) -> str:
+    arch, _, options = net.partition(":")
+    if net.startswith(_RUN):
+        return net
+    title = find_entry(arch).title
+    return f"{title}, {options}".replace("preact=True", "pre-activation") if options else title

@@ -1,0 +1,122 @@
+"""Gradient flow of several nets on one batch: initial weights of the catalog, or what a run has learned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from explorer.analysis.gradient_flow import gradient_flow
+from explorer.analysis.identity_flow import identity_flow
+from explorer.config import ModelConfig
+from explorer.errors import ConfigError
+from explorer.flow_results import GradientFlow, IdentityFlow
+from explorer.models.create import as_config, create_model
+from explorer.models.net import Net
+from explorer.train_config import TrainConfig
+from explorer.training.augment import Augmentation
+from explorer.training.data import dataset_info, load_dataset
+from explorer.training.fitting import adapt_to_data
+from explorer.training.runs import RunStore
+from explorer.training.splits import DataSet
+from explorer.training.trained import load_trained, with_data
+
+DATA = "textures"
+PICTURES = 64
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A net and a batch for it."""
+
+    net: Net
+    pictures: Tensor
+    labels: Tensor
+    weights: str
+    dataset: str
+
+
+def flow_of(
+    net: str | ModelConfig,
+    *,
+    run: str = "",
+    data: str = DATA,
+    pictures: int = PICTURES,
+    seed: int = 0,
+    training: bool = True,
+    store: RunStore | None = None,
+) -> GradientFlow:
+    """Signal and gradient at every layer of a net, on a batch of real pictures.
+
+    Args:
+        net: name or configuration; its classes and channels follow the data. Not looked at where a run is named.
+        run: name or id of a run: its net with what it has learned (its best epoch), on its own data. Default: initial
+            weights.
+        data: name of a data set, or the path of an image folder; for initial weights.
+        pictures: in the batch, 2 to 512, about as many of each class.
+        seed: of the initial weights and of the batch.
+        training: see `gradient_flow`.
+        store: where to look for runs; default: in explorer's home.
+
+    Raises:
+        UnknownNameError: there is no such net, run or data set.
+        ConfigError: an argument is out of range.
+
+    >>> flow = flow_of("plain20", pictures=16)
+    >>> flow.net, flow.pictures, len(flow.main_path)
+    ('plain20 · num_classes 14', 16, 20)
+    """
+    ready = _ready(net, run, data, pictures, seed, store)
+    named = {"weights": ready.weights, "dataset": ready.dataset, "seed": seed}
+    return gradient_flow(ready.net, ready.pictures, ready.labels, training=training, **named)  # type: ignore[arg-type]
+
+
+def identity_of(
+    net: str | ModelConfig,
+    *,
+    run: str = "",
+    data: str = DATA,
+    pictures: int = PICTURES,
+    seed: int = 0,
+    training: bool = True,
+    store: RunStore | None = None,
+) -> IdentityFlow:
+    """The gradient at every residual block's input, split by the way that it took; arguments as of `flow_of`.
+
+    Raises:
+        UnknownNameError: there is no such net, run or data set.
+        ConfigError: the net has no shortcut, or an argument is out of range.
+    """
+    ready = _ready(net, run, data, pictures, seed, store)
+    named = {"weights": ready.weights, "dataset": ready.dataset, "seed": seed}
+    return identity_flow(ready.net, ready.pictures, ready.labels, training=training, **named)  # type: ignore[arg-type]
+
+
+def _ready(net: str | ModelConfig, run: str, data: str, pictures: int, seed: int, store: RunStore | None) -> _Ready:
+    if type(pictures) is not int or not 2 <= pictures <= 512:
+        said = f"pictures={str(pictures)[:40]}"
+        message = f"{said} is not possible: use a whole number from 2 to 512."
+        raise ConfigError(message, key="range", said=said, low=2, high=512)
+    if run:
+        trained = load_trained(run, store)
+        each = -(-pictures // trained.config.num_classes)
+        trained, dataset = with_data(trained, subset=each, test_subset=1)
+        order = _drawn(dataset, pictures, seed)
+        x = trained.preparation()(dataset.train.pictures(order))  # (N, C, H, W)
+        return _Ready(trained.model, x, dataset.train.labels[order], trained.source, dataset.summary.name)
+    config = adapt_to_data(as_config(net), dataset_info(data), keep=("image_size", "in_channels"))
+    config = config.replace(seed=seed)
+    each = -(-pictures // config.num_classes)
+    dataset = load_dataset(
+        data, image_size=config.image_size, channels=config.in_channels, subset=each, test_subset=1, seed=seed
+    )
+    order = _drawn(dataset, pictures, seed)
+    plain = TrainConfig("digits", flip=False, crop_padding=0)
+    preparation = Augmentation(plain, dataset.mean, dataset.std, config.image_size)
+    x = preparation(dataset.train.pictures(order))  # (N, C, H, W)
+    return _Ready(create_model(config), x, dataset.train.labels[order], "", dataset.summary.name)
+
+
+def _drawn(dataset: DataSet, pictures: int, seed: int) -> Tensor:
+    return torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(seed))[:pictures]

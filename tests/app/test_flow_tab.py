@@ -1,0 +1,65 @@
+"""The gradient flow tab: choices are in the address, the charts and their words stream in."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from explorer.app import flow
+from explorer.app.address import PageState, from_query, to_query
+from explorer.app.flow_choice import FlowChoice, choices, read_nets
+from explorer.errors import ConfigError, ExplorerError, UnknownNameError
+
+STATE = PageState("flow")
+
+
+def test_what_is_chosen_is_in_the_address() -> None:
+    state = flow.choose_nets(STATE, ["plain20", "resnet20:preact=True"])
+    state = flow.choose_init(flow.choose_quantity(flow.choose_norm(state, "none"), "std"), "xavier")
+    assert state.flow == FlowChoice(("plain20", "resnet20:preact=True"), "none", "xavier", "std")
+    again = from_query(to_query(state), ("flow",))
+    assert again.flow == state.flow
+    assert again.problems == ()
+    assert "flow=" not in to_query(STATE).replace("tab=flow", "")
+
+
+@pytest.mark.parametrize("query", ["flow=nothing", "flow.norm=some", "flow.init=some", "flow.show=some"])
+def test_what_a_link_gets_wrong_is_said(query: str) -> None:
+    state = from_query(f"?tab=flow&{query}", ("flow",))
+    assert state.flow == FlowChoice()
+    assert len(state.problems) == 1
+
+
+def test_nets_that_cannot_be() -> None:
+    with pytest.raises(ConfigError, match="nets=0 is not possible: choose 1 to 4 nets"):
+        read_nets([])
+    with pytest.raises(ConfigError, match="nets=5"):
+        read_nets([f"plain{6 * n + 2}" for n in range(1, 6)])
+    with pytest.raises(UnknownNameError, match="plain57"):
+        read_nets(["plain57x"])
+    listed = [value for _, value in choices(("resnet32:shortcut=B",), "en")]
+    assert "resnet32:shortcut=B" in listed
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_charts_stream(language: str) -> None:
+    *busy, last = flow.stream_flow(FlowChoice(("plain8", "resnet8")), language)
+    assert all(going for _, _, going in busy)
+    curves, parts, going = last
+    assert going == ""
+    card = json.loads(curves)
+    assert len(card["figure"]["data"]) == 2
+    assert card["table"]["rows"]
+    assert "textures" in card["caption"]
+    assert len(json.loads(parts)["figure"]["data"]) == 3
+
+
+def test_plain_nets_alone_have_no_identity() -> None:
+    *_, (_, parts, _) = flow.stream_flow(FlowChoice(("plain8",)), "en")
+    assert parts == ""
+
+
+def test_a_run_that_is_gone_is_said() -> None:
+    with pytest.raises(ExplorerError):
+        list(flow.stream_flow(FlowChoice(("run:0a1b2c3d",)), "en"))

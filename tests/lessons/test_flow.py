@@ -1,0 +1,70 @@
+"""Gradient flow on real pictures: initial weights and what a run has learned, and what the papers and notes say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from explorer import ModelConfig, TrainConfig
+from explorer.errors import ConfigError
+from explorer.jobs.running import run_here
+from explorer.lessons.flow import flow_of, identity_of
+from explorer.training.runs import RunStore
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPLORER_HOME", str(folder))
+        return folder
+
+
+def first_over_last(net: str, **options: object) -> float:
+    """Of the gradient in the responses, before the head."""
+    layers = flow_of(ModelConfig(net).replace(**options), pictures=32).main_path[:-1]
+    return layers[0].activation_gradient / layers[-1].activation_gradient
+
+
+def test_at_initialisation_a_plain_nets_first_gradient_is_the_largest() -> None:
+    """With batch norm it explodes on its way back, with depth; a shortcut keeps it within a few times."""
+    shallow, deep, residual = (first_over_last(net) for net in ("plain20", "plain56", "resnet56"))
+    assert deep > 1000
+    assert deep > 50 * shallow
+    assert residual < deep / 50
+
+
+def test_without_batch_norm_the_residual_nets_signal_explodes_and_the_plain_nets_fades() -> None:
+    residual, plain = (
+        flow_of(ModelConfig(net, norm="none"), pictures=32).main_path[:-1] for net in ("resnet56", "plain56")
+    )
+    assert residual[-1].std > 1000 * residual[0].std
+    assert plain[-1].std < plain[0].std / 10
+
+
+def test_a_seed_gives_the_same_and_another_one_another() -> None:
+    first = flow_of("plain20", pictures=16, seed=1)
+    assert flow_of("plain20", pictures=16, seed=1) == first
+    assert flow_of("plain20", pictures=16, seed=2).loss != first.loss
+
+
+def test_a_run_is_measured_with_what_it_has_learned(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs")
+    model = ModelConfig("resnet8", num_classes=10, in_channels=1, image_size=8, width=0.5)
+    config = TrainConfig("digits", epochs=2, batch_size=32, precision="float32", subset=40, test_subset=10)
+    run = run_here(store, store.create(model, config, name="learned").run_id)
+    before = flow_of(model, data="digits", pictures=100, training=False)
+    after = flow_of("", run="learned", pictures=100, training=False, store=store)
+    assert run.epochs[-1].train_loss < before.loss
+    assert after.loss < before.loss / 1.5
+    assert after.dataset == "digits"
+    assert after.weights
+    assert len(identity_of("", run="learned", pictures=16, store=store).blocks) == 3
+    store.close()
+
+
+@pytest.mark.parametrize("pictures", [1, 513, 2.5])
+def test_a_batch_that_cannot_be(pictures: int) -> None:
+    with pytest.raises(ConfigError, match=r"pictures=.* is not possible: use a whole number from 2 to 512"):
+        flow_of("plain20", pictures=pictures)
