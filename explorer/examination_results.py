@@ -19,6 +19,9 @@ METHODS: tuple[Method, ...] = ("pca", "tsne")
 """How features become points in a plane: principal components, or neighbours kept near each other."""
 
 
+Share = Literal["all", "some", "none"]
+
+
 @dataclass(frozen=True)
 class ClassScore:
     """How well a net does on one class.
@@ -94,6 +97,8 @@ class Examination:
         mistakes: the wrong answers that the net was surest of, the surest first.
         seconds: that it took.
         drawn_from: how many test pictures there are, of which those that were examined were drawn; None: all were.
+        chose_epoch: whether these pictures chose the epoch whose weights were kept, too, which flatters the net: all of
+            them, some, or none.
     """
 
     net: str
@@ -106,6 +111,7 @@ class Examination:
     mistakes: tuple[Mistake, ...]
     seconds: float
     drawn_from: int | None = None
+    chose_epoch: Share = "none"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -158,6 +164,7 @@ class Examination:
             **{name: getattr(self, name) for name in names},
             "seconds": self.seconds,
             "drawn_from": self.drawn_from,
+            "chose_epoch": self.chose_epoch,
             "classes": [dataclasses.asdict(score) for score in self.classes],
             "confusion": [list(counts) for counts in self.confusion],
             "mistakes": mistakes,

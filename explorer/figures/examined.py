@@ -20,8 +20,10 @@ def describe_examination(examination: Examination, language: str = "en", *, pair
         language: `en` or `ko`.
         pairs: say which classes are confused; not where the confusion matrix says it below.
     """
-    found = _drawn(examination, language)
-    found += [_accuracy(examination, language), _margin(examination, language), _chance(examination, language)]
+    found = [*_drawn(examination, language), _accuracy(examination, language)]
+    if examination.chose_epoch != "none":
+        found.append(text(f"examine.chosen.{examination.chose_epoch}", language))
+    found += [_margin(examination, language), _chance(examination, language)]
     found += describe_pairs(examination, language) if pairs else []
     found += _hardest(examination, language)
     never = [score.name for score in examination.classes if not score.answered]

@@ -118,6 +118,7 @@ def examine(
         ),
         seconds=time.perf_counter() - began,
         drawn_from=there if len(split) < there else None,
+        chose_epoch=net.chosen_by if data is None or data == net.dataset else "none",
     )
 
 

@@ -18,7 +18,7 @@ from explorer.training.checkpoints import BEST, LAST, read_header, read_tensors,
 from explorer.training.onnx_file import check_onnx_is_there, write_onnx
 from explorer.training.runs import RunStore
 from explorer.training.storage import disk_error
-from explorer.training.trained import Trained, load_trained, weights_file
+from explorer.training.trained import Trained, kept_epoch, load_trained, weights_file
 
 _SHIPPED = "shipped:"
 
@@ -160,17 +160,11 @@ def _card(
         recipe=f"{recipe.name}: {recipe.source}" if recipe else str(train["recipe"]),
         training=dict(train),
         epoch=int(metrics["epoch"]),
-        kept=_kept(weights, header),
+        kept=kept_epoch(weights, header),
         versions={"python": platform.python_version(), "torch": torch.__version__.partition("+")[0]},
         largest_difference=difference,
         **_accuracy(weights, header),
     )
-
-
-def _kept(weights: str, header: Mapping[str, Any]) -> str:
-    if weights.startswith(_SHIPPED) or header.get("kept") == "last":
-        return "last"
-    return "best on the test pictures" if header["metrics"]["val_error"] is None else "best on held-out pictures"
 
 
 def _accuracy(weights: str, header: Mapping[str, Any]) -> dict[str, Any]:

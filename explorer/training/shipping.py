@@ -57,7 +57,7 @@ def ship(run: Run, store: RunStore, folder: Path, origin: Origin) -> WeightsCard
     tensors, header = read_tensors(store.folder(run.run_id) / LAST)
     state = header.pop("state")
     header |= {"dataset": origin.dataset, "train": {**header["train"], "dataset": origin.dataset}}
-    header["metrics"] = state["history"][-1]
+    header |= {"metrics": state["history"][-1], "kept": "last"}
     path = folder / f"{run.model.arch}{SUFFIX}"
     write_tensors(path, {name: _halved(name, value) for name, value in weights_of(tensors).items()}, header)
     trained = load_trained(str(path))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from explorer.cards import shipped_card, shipped_file
 from explorer.config import ModelConfig
 from explorer.errors import CheckpointError, ConfigError, UnknownNameError
+from explorer.examination_results import Share
 from explorer.models.create import create_model
 from explorer.models.net import Net
 from explorer.models.stages import head_of
@@ -47,6 +48,8 @@ class Trained:
         std: their standard deviation.
         seed: of the training: a folder without a test part is divided by it.
         side: at which its test pictures were kept, in pixels; it saw their middle. None: that of the net.
+        chosen_by: which of its data's test pictures chose the epoch of its weights, the best one on them: all, some, or
+            none, where held-out pictures did, or the last epoch's weights were taken.
     """
 
     model: Net
@@ -58,6 +61,7 @@ class Trained:
     std: tuple[float, ...]
     seed: int = 0
     side: int | None = None
+    chosen_by: Share = "none"
 
     def preparation(self, device: str = "cpu") -> Augmentation:
         """From uint8 pictures of the net's size or larger, of which the middle is taken, to what it takes."""
@@ -95,10 +99,30 @@ def load_trained(weights: str, store: RunStore | None = None) -> Trained:
             std=tuple(header["std"]),
             seed=int(header["train"]["seed"]),
             side=side_for(header["train"].get("scale_jitter"), config.image_size),
+            chosen_by=_chosen_by(weights, header),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         message = f"{path.name} does not say what its net was trained on."
         raise CheckpointError(message, key="checkpoint_data", file=path.name) from error
+
+
+def kept_epoch(weights: str, header: Mapping[str, Any]) -> str:
+    """Why the weights are those of that epoch: `best on the test pictures`, `best on held-out pictures` or `last`.
+
+    Args:
+        weights: what names them, see `load_trained`.
+        header: of their file.
+    """
+    if weights.partition(":")[0] == "shipped" or header.get("kept") == "last":
+        return "last"
+    return "best on the test pictures" if header["metrics"]["val_error"] is None else "best on held-out pictures"
+
+
+def _chosen_by(weights: str, header: Mapping[str, Any]) -> Share:
+    # A checkpoint to go on from has no metrics of its own: its epoch is the last one.
+    if "metrics" not in header or kept_epoch(weights, header) != "best on the test pictures":
+        return "none"
+    return "all" if header["train"].get("test_subset") is None else "some"
 
 
 def weights_file(weights: str, store: RunStore) -> Path:

@@ -104,6 +104,12 @@ def test_a_run_is_examined_and_its_features_are_projected(net: str, language: st
     assert first < len(seen) - 1
 
 
+def test_it_is_said_that_the_pictures_chose_the_epoch(net: str) -> None:
+    """By two of each class: of all 359 only some."""
+    shown = last(values(understanding.stream_examination(net, "pca", "en")))
+    assert text("examine.chosen.some", "en") in shown["summary"]
+
+
 def test_another_method_leaves_the_examination_as_it_is(net: str) -> None:
     seen = values(understanding.stream_projection(net, "tsne", "en"))
     shown = last(seen)

@@ -220,6 +220,17 @@ def test_a_sample_has_the_classes_as_they_are_mixed(tmp_path: Path) -> None:
     assert (whole.pictures, whole.drawn_from) == (200, None)
 
 
+def test_pictures_that_chose_the_epoch_flatter_the_net_and_others_do_not(tmp_path: Path) -> None:
+    place, other = (folder_of(tmp_path / name, {"cat": 4, "dog": 4}) for name in ("pets", "others"))
+    pets = dataclasses.replace(untaught(("cat", "dog"), str(place)), chosen_by="all")
+    flattered = examine(pets, device="cpu")
+    assert flattered.chose_epoch == flattered.as_dict()["chose_epoch"] == "all"
+    assert "These pictures also chose the epoch, so this flatters it a little." in describe_examination(flattered)
+    honest = examine(pets, str(other), device="cpu")
+    assert honest.chose_epoch == "none"
+    assert "chose the epoch" not in " ".join(describe_examination(honest))
+
+
 def test_a_folder_without_a_test_part_is_drawn_from_too(tmp_path: Path) -> None:
     place = folder_of(tmp_path / "pets", {"cat": 0, "dog": 0}, train=30) / "train"
     found = examine(untaught(("cat", "dog"), str(place)), most=5, device="cpu")

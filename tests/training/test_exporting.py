@@ -166,6 +166,13 @@ def test_a_card_says_which_pictures_chose_the_epoch(tmp_path: Path) -> None:
     source = made(tmp_path, "resnet8:image_size=8", scale_jitter=(256, 384))
     card = export(str(source), tmp_path / "net.safetensors")
     assert (card.top1, card.top5, card.epoch, card.kept) == (0.75, 0.875, 4, "best on held-out pictures")
+    assert load_trained(str(source)).chosen_by == "none"
+    tensors, header = read_tensors(source)
+    write_tensors(source, tensors, header | {"metrics": METRICS | {"val_error": None}})
+    assert load_trained(str(source)).chosen_by == "all"
+    write_tensors(source, tensors, header | {"metrics": METRICS | {"val_error": None}, "kept": "last"})
+    assert load_trained(str(source)).chosen_by == "none"
+    assert load_trained("shipped:resnet18").chosen_by == "none"
     assert (card.size, card.side) == (8, 9)  # 8 of 256/224
     assert card.takes == "float32 (N, 3, 8, 8), RGB between 0 and 1, less `mean`, over `std`"
     assert card.recipe.startswith("fast: one-cycle after Smith")
