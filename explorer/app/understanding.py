@@ -26,6 +26,7 @@ from explorer.figures.projection import describe_projection, plot_projection, pr
 from explorer.language import text
 from explorer.lessons.sentences import data_title
 from explorer.training.data import is_available
+from explorer.training.projecting import MOST_PICTURES
 
 _SHIPPED, _RUN = "shipped:", "run:"
 _MISTAKES = 12
@@ -237,7 +238,7 @@ def build_understanding(language: str) -> gr.Dropdown:
             [(text(f"understand.method.{name}", language), name) for name in METHODS],
             value=METHODS[0],
             label=text("understand.method", language),
-            info=text("understand.method.info", language),
+            info=text("understand.method.info", language, most=units.exact(MOST_PICTURES)),
             visible=False,
             elem_id="understand-method",
         )
