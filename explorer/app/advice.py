@@ -31,7 +31,7 @@ class Found:
     """
 
     shifts: tuple[SourceShift, ...]
-    per_class: float
+    per_class: int
 
 
 def stream_advice(start: str, dataset: str, sizes: Sequence[int], language: str) -> Iterator[tuple[str, str, str, str]]:
@@ -79,12 +79,13 @@ def _measured(start: str, dataset: str, report: Report) -> Found:
             report((number + share) / len(asked), what)
 
         shifts.append(source_shift(backbone, name, on_progress=tell))
-    return Found(tuple(shifts), dataset_info(dataset).per_class)
+    return Found(tuple(shifts), max(1, int(dataset_info(dataset).per_class)))
 
 
 def proposed(found: Found, sizes: Sequence[int]) -> tuple[str, ...]:
     """The trainings that are proposed for these amounts; probes of stages are none."""
-    advices = [advise(size, found.shifts[0].shift).strategy for size in sizes]
+    shift = found.shifts[0].shift
+    advices = [advise(min(size, found.per_class), shift).strategy for size in sizes]  # there are no more
     return tuple(dict.fromkeys("probe" if one == STAGES else one for one in advices))
 
 
@@ -111,9 +112,9 @@ def matrix_html(found: Found | None, sizes: Sequence[int], language: str) -> str
     if found is not None:
         whole = found.per_class
         amounts = {size: text("transfer.per_class", language, count=size) for size in sizes if size < whole}
-        amounts[round(whole)] = text("transfer.advice.all", language, count=round(whole))
+        amounts[whole] = text("transfer.advice.all", language, count=whole)
         for amount, words in amounts.items():
-            advice = advise(max(1, amount), found.shifts[0].shift)
+            advice = advise(amount, found.shifts[0].shift)
             lit.setdefault((advice.little, advice.similar), []).append(words)
     head = "".join(
         f'<th scope="col">{html.escape(text(f"transfer.advice.{key}", language))}</th>'

@@ -74,8 +74,8 @@ def probes_card(results: Sequence[StageProbes], language: str) -> str:
     data = stage_probes_data(results)
     own, none = text("transfer.weights.own", language), text("transfer.weights.none", language)
     named = data.assign(net=[own if weights else none for weights in data["weights"]])
-    for share in ("train_accuracy", "accuracy", "low", "high"):
-        named[share] = (100 * named[share]).round(1)
+    for share in ("train_accuracy", "validated", "accuracy", "low", "high"):
+        named[share] = (100 * named[share].astype(float)).round(1)
     caption = describe_stage_probes(results, language)
     figure = plot_stage_probes(results, language)
     return widgets.chart_value(figure, caption, named.drop(columns="weights"), "stage_probes", language)

@@ -46,7 +46,7 @@ def advise(
     from explorer.transfer_results import SIMILAR_BELOW
 
     data = available(data)
-    amount = per_class or dataset_info(data).per_class
+    amount = per_class or max(1, int(dataset_info(data).per_class))
     shift = source_shift(load_backbone(read_net(net), weights), data, device=device)
     advice = advice_for(amount, shift.shift)
     fields = ("depth", "layer", "shift")
@@ -67,7 +67,7 @@ def advise(
         size = "little" if advice.little else "more"
         output.write(
             f"\nShift {shift.shift:.2f} on average: {alike} {source} (bound {SIMILAR_BELOW}); "
-            f"{units.exact(round(amount))} pictures of a class: {size} data (bound {LITTLE_BELOW})."
+            f"{units.exact(amount)} pictures of a class: {size} data (bound {LITTLE_BELOW})."
         )
         output.write(f"Proposed: {_DO[advice.strategy]}.")
         if advice.lecture != advice.strategy:

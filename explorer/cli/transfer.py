@@ -184,7 +184,7 @@ def probe(
 
     backbone = load_backbone(read_net(net), weights)
     result = probe_stages(backbone, available(data), subset=subset, test_subset=test_subset, seed=seed, device=device)
-    fields = ("stage", "depth", "features", "train_accuracy", "accuracy", "low", "high")
+    fields = ("stage", "depth", "features", "train_accuracy", "validated", "accuracy", "low", "high")
     rows = [[getattr(one, name) for name in fields] for one in result.probes]
     if format == "json":
         facts = {
@@ -195,10 +195,10 @@ def probe(
     elif format == "csv":
         output.write(writers.csv_table(fields, rows))
     else:
-        headers = ["Stage", "After layers", "Features", "Training pictures", "Test pictures", "95 % confidence"]
+        headers = ["Stage", "After layers", "Features", "Training", "Cross-validated", "Test", "95 % confidence"]
         cells = [[one.stage, str(one.depth), str(one.features), *_shares(one)] for one in result.probes]
         write = writers.markdown_table if format == "markdown" else writers.text_table
-        output.write(write(headers, cells, {1, 2, 3, 4, 5}))
+        output.write(write(headers, cells, {1, 2, 3, 4, 5, 6}))
         learned, tested = units.exact(result.train_pictures), units.exact(result.test_pictures)
         took = units.seconds(result.seconds)
         output.write(
@@ -206,6 +206,7 @@ def probe(
         )
 
 
-def _shares(one: StageProbe) -> tuple[str, str, str]:
+def _shares(one: StageProbe) -> tuple[str, str, str, str]:
     between = f"{units.percent(one.low)} to {units.percent(one.high)}"
-    return units.percent(one.train_accuracy), units.percent(one.accuracy), between
+    validated = "–" if one.validated is None else units.percent(one.validated)
+    return units.percent(one.train_accuracy), validated, units.percent(one.accuracy), between

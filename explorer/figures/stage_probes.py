@@ -13,12 +13,12 @@ from explorer.figures import style
 from explorer.language import text
 from explorer.transfer_results import StageProbe, StageProbes
 
-_FIELDS = ("stage", "depth", "features", "train_accuracy", "accuracy", "low", "high")
+_FIELDS = ("stage", "depth", "features", "train_accuracy", "validated", "accuracy", "low", "high")
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def stage_probes_data(results: Sequence[StageProbes]) -> pd.DataFrame:
-    """One row for each net and stage: net, weights, stage, depth, features, train_accuracy, accuracy, low, high."""
+    """One row for each net and stage: net, weights, stage, depth, features, train_accuracy, validated, accuracy, low, high."""
     rows = [
         (result.net, result.weights, *(getattr(probe, name) for name in _FIELDS))
         for result in results
@@ -68,26 +68,41 @@ def plot_stage_probes(results: Sequence[StageProbes], language: str = "en") -> g
 
 
 def describe_stage_probes(results: Sequence[StageProbes], language: str = "en") -> str:
-    """What the points show, in sentences computed from them: the best stage, the last one, and the control."""
+    """What the points show, in sentences computed from them: the stage to take, the last one, and the control.
+
+    The stage to take is chosen by the training pictures; where they are too few to choose, it is the best on the test
+    pictures.
+    """
     sentences = []
     for result in results:
-        best, last = result.best, result.probes[-1]
+        taken, last = _taken(result), result.probes[-1]
         words = {
             "net": _name(result, language),
-            "stage": best.stage,
-            "depth": best.depth,
-            "accuracy": _with_interval(best),
+            "stage": taken.stage,
+            "depth": taken.depth,
+            "accuracy": _with_interval(taken),
             "last": _with_interval(last),
         }
-        key = "last" if best is last else "tie" if last.accuracy >= best.low else "earlier"
-        sentences.append(text(f"caption.stageprobes.{key}", language, **words))
+        how = "best" if taken.validated is None else "chosen"
+        if taken is last:
+            key = "last"
+        elif how == "chosen" and last.accuracy > taken.high:
+            key = "worse"
+        else:
+            key = "tie" if last.accuracy >= taken.low else "earlier"
+        sentences.append(text(f"caption.stageprobes.{how}.{key}", language, **words))
     trained = [result for result in results if result.weights]
     controls = [result for result in results if not result.weights]
     if trained and controls:
-        gain = trained[0].best.accuracy - controls[0].best.accuracy
-        gained = "gain" if trained[0].best.low > controls[0].best.high else "no_gain"
+        ours, theirs = _taken(trained[0]), _taken(controls[0])
+        gain = ours.accuracy - theirs.accuracy
+        gained = "gain" if ours.low > theirs.high else "no_gain"
         sentences.append(text(f"caption.stageprobes.{gained}", language, points=f"{100 * gain:+.1f}"))
     return " ".join(sentences)
+
+
+def _taken(result: StageProbes) -> StageProbe:
+    return result.chosen if result.chosen.validated is not None else result.best
 
 
 def _name(result: StageProbes, language: str) -> str:

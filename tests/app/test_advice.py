@@ -19,7 +19,7 @@ def shift(dataset: str, value: float) -> SourceShift:
     return SourceShift("resnet18", "shipped", "imagenette", dataset, 40, layers)
 
 
-def found(value: float, per_class: float) -> advice.Found:
+def found(value: float, per_class: int) -> advice.Found:
     return advice.Found((shift("textures", value), shift("digits", 0.5), shift("faces", 0.3)), per_class)
 
 
@@ -82,3 +82,9 @@ def test_the_table_of_stages_says_what_learns() -> None:
     assert "after" in rows[0]
     assert "2.6 k" in total  # 256 features and a bias for each of ten classes
     assert "고정" in stages_html("shipped:resnet18", "digits", ["probe"], "ko")
+
+
+def test_no_advice_is_taken_for_pictures_that_are_not_there() -> None:
+    """Ten of a class: twenty cannot be tried."""
+    few = found(SIMILAR_BELOW, LITTLE_BELOW - 1)
+    assert advice.proposed(few, [5, 10 * LITTLE_BELOW]) == advice.proposed(few, [5])

@@ -92,6 +92,22 @@ def test_the_words_follow_the_points(result: StageProbes) -> None:
     tie = replace(result, probes=(first, replace(second, accuracy=0.91, low=0.87), third))
     assert "cannot tell from it" in describe_stage_probes([tie])
     random = replace(result, weights="", probes=(first,))
-    assert "the best stage gains +50.0 points." in describe_stage_probes([result, random])
+    assert "this stage gains +50.0 points." in describe_stage_probes([result, random])
     close = replace(result, weights="", probes=(replace(third, accuracy=0.89, high=0.92),))
     assert "gains +1.0 points, which these pictures cannot tell from nothing" in describe_stage_probes([result, close])
+
+
+def test_the_training_pictures_choose_the_stage(result: StageProbes) -> None:
+    first, second, third = result.probes
+    chosen = replace(result, probes=(first, replace(second, validated=0.9), replace(third, validated=0.8)))
+    assert chosen.chosen.stage == "layer1"
+    said = describe_stage_probes([chosen])
+    assert "chooses layer1 (after 3 layers): 80.0 % (76.0 % – 84.0 %) of the test pictures" in said
+    assert "the deepest stage would have been better, 90.0 %" in said
+    last = replace(result, probes=(first, replace(second, validated=0.8), replace(third, validated=0.8)))
+    assert "chooses the deepest stage: 90.0 %" in describe_stage_probes([last])
+
+
+def test_every_stage_is_cross_validated() -> None:
+    result = probe_stages(load_backbone(NET, "none"), "digits", subset=10, device="cpu")
+    assert all(probe.validated is not None and abs(probe.validated - probe.accuracy) < 0.25 for probe in result.probes)
