@@ -18,7 +18,7 @@ _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def stage_probes_data(results: Sequence[StageProbes]) -> pd.DataFrame:
-    """One row for each net and stage: net, weights, stage, depth, features, train_accuracy, validated, accuracy, low, high."""
+    """One row for each net and stage: net, weights, and what `StageProbe` has of it."""
     rows = [
         (result.net, result.weights, *(getattr(probe, name) for name in _FIELDS))
         for result in results
