@@ -28,6 +28,7 @@ TEST_SIZES = {
     "steps=100": "steps=20",
     "pictures, tested = 20, 20": "pictures, tested = 8, 8",
     "epochs=6": "epochs=1",
+    "pictures = 64": "pictures = 16",
     "steps=40": "steps=12",
 }
 """How much is learned in notebooks 03 and 05: as it stands there, and in the tests."""
@@ -85,11 +86,12 @@ def outputs(notebook: Any) -> list[Any]:
 # ---------------------------------------------------------------- what is in them
 
 
-def test_there_are_four_and_make_opens_them() -> None:
+def test_there_are_five_and_make_opens_them() -> None:
     assert [path.name for path in NOTEBOOKS] == [
         "01_depth_and_small_filters.ipynb",
         "02_receptive_fields.ipynb",
         "03_degradation_and_residual_learning.ipynb",
+        "04_gradient_flow.ipynb",
         "05_transfer_learning.ipynb",
     ]
     makefile = (TOP / "Makefile").read_text(encoding="utf-8")
