@@ -6,6 +6,7 @@ import base64
 import html
 import io
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from PIL import Image
 
@@ -87,7 +88,8 @@ def examination_html(examination: Examination, language: str = "en") -> str:
         examination: what `examine` gave.
         language: `en` or `ko`.
     """
-    title = html.escape(text("examine.title", language, net=examination.weights, data=examination.dataset))
+    data = PurePath(examination.dataset).name or examination.dataset  # the page is handed on: not where it lies
+    title = html.escape(text("examine.title", language, net=examination.weights, data=data))
     chart = plot_confusion(examination, language).to_html(full_html=False, include_plotlyjs=True)
 
     parts = [

@@ -24,7 +24,7 @@ from explorer.training.loading import Splits, Wanted, picture_statistics, splits
 from explorer.training.reading import Report, look_at, seldom
 from explorer.training.splits import DataSet, Split
 
-__all__ = ["dataset_info", "fetch_dataset", "full_name", "is_available", "list_datasets", "load_dataset"]
+__all__ = ["dataset_info", "fetch_dataset", "full_name", "is_available", "list_datasets", "load_dataset", "shown_name"]
 
 MEMORY_SHARE = 0.4
 """Share of the free memory that pictures may take unless more is allowed."""
@@ -153,6 +153,15 @@ def full_name(name: str | os.PathLike[str]) -> str:
     return str(path.absolute()) if name not in DATASETS and path.exists() else name
 
 
+def shown_name(name: str) -> str:
+    """What data is called where others read it: a folder or a zip by its own name, not by where it lies.
+
+    >>> shown_name("digits"), shown_name("/home/ann/pets")
+    ('digits', 'pets')
+    """
+    return name if name in DATASETS else Path(name).name or name
+
+
 def _source(name: str, report: Report) -> Arrays | Listing:
     if name in _BUILT_IN:
         return _BUILT_IN[name]()
@@ -181,8 +190,9 @@ def _own(name: str) -> Path:
         )
         raise ExplorerError(message, key="data_no_folder", name=path.name[:60])
     if len(path.parts) > 1 or path.suffix or name.startswith("."):
-        message = f"There is no folder and no zip {name[-80:]!r}."
-        raise ExplorerError(message, key="data_missing", name=name[-80:])
+        # As it was typed, but not where a run's data lay: whoever sees the run is told this.
+        called = (shown_name(name) if path.is_absolute() else name)[-80:]
+        raise ExplorerError(f"There is no folder and no zip {called!r}.", key="data_missing", name=called)
     raise UnknownNameError("data set", name, list_datasets())
 
 

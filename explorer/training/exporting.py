@@ -15,6 +15,7 @@ from explorer.errors import CheckpointError, ConfigError
 from explorer.export_results import FORMATS, ExportCard, Format
 from explorer.recipes import RECIPES
 from explorer.training.checkpoints import BEST, LAST, read_header, read_tensors, weights_of, write_tensors
+from explorer.training.data import shown_name
 from explorer.training.onnx_file import check_onnx_is_there, write_onnx
 from explorer.training.runs import RunStore
 from explorer.training.storage import disk_error
@@ -28,7 +29,8 @@ def export(weights: str, out: str | Path, *, last: bool = False, store: RunStore
 
     Weights go with `load_trained`, `explorer predict` and every program that reads safetensors. An ONNX file goes
     without explorer and without PyTorch: it takes pixels between 0 and 1, has the classes in its metadata, and is only
-    written if onnxruntime gives the same answers as PyTorch.
+    written if onnxruntime gives the same answers as PyTorch. What is written is made to be handed on: folders, zips and
+    files are called by their own names, not by where they lie.
 
     Args:
         weights: name or id of a run, `shipped:NET`, or a file of weights that explorer wrote.
@@ -46,24 +48,24 @@ def export(weights: str, out: str | Path, *, last: bool = False, store: RunStore
         CheckpointError: no epoch of the run has finished, or a file cannot be read or written.
         ExplorerError: ONNX is not installed, or its answers would not be PyTorch's.
     """
-    path = Path(out).expanduser()
+    path, store = Path(out).expanduser(), store or RunStore()
     kind = _format_of(path)
-    source = _source(weights, last, store or RunStore())
+    source = _source(weights, last, store)
     if source.resolve() == path.resolve():
         raise ConfigError(f"{path.name} would be written onto itself: choose another name.")
-    header = _described(source)
+    header, called = _described(source), _called(weights, store)
     difference = None
     if kind == "onnx":
         check_onnx_is_there()  # before the net is read
         trained = load_trained(str(source))
-        difference = write_onnx(trained, path, _about(header, trained, weights))
+        difference = write_onnx(trained, path, _about(header, trained, called))
         written = path.with_name(f"{path.name}.json")
     else:
         tensors, _ = read_tensors(source)
         write_tensors(path, weights_of(tensors), header)
         trained = load_trained(str(path))
         written = path.with_suffix(".json")  # in the place of the header's readable copy
-    card = _card(weights, header, trained, path, kind, difference)
+    card = _card(called, header, trained, path, kind, difference)
     _write_json(written, card.as_dict())
     return card
 
@@ -105,6 +107,14 @@ def _source(weights: str, last: bool, store: RunStore) -> Path:
     return store.folder(store.get(weights).run_id) / LAST
 
 
+def _called(weights: str, store: RunStore) -> str:
+    """A run's name, also where its id was given; a file's own one."""
+    if weights.startswith(_SHIPPED):
+        return weights
+    path = Path(weights).expanduser()
+    return path.name if path.is_file() else store.get(weights).name
+
+
 def _described(source: Path) -> dict[str, Any]:
     """The header of a file of weights. A last checkpoint's has the optimizer's state instead of the last metrics."""
     header = read_header(source)
@@ -112,10 +122,12 @@ def _described(source: Path) -> dict[str, Any]:
     if state is not None:
         header["metrics"] = state["history"][-1]
         header["kept"] = "last"
-    if "metrics" not in header or "model" not in header:
+    if not {"metrics", "model", "dataset", "train"} <= header.keys():
         message = f"{source.name} does not say what its net was trained on."
         raise CheckpointError(message, key="checkpoint_data", file=source.name)
-    return header
+    train, start = header["train"], header["train"].get("start_from")
+    train |= {"dataset": shown_name(str(train["dataset"]))} | ({"start_from": Path(start).name} if start else {})
+    return header | {"dataset": shown_name(str(header["dataset"]))}
 
 
 def _about(header: Mapping[str, Any], trained: Trained, weights: str) -> dict[str, Any]:
@@ -129,7 +141,7 @@ def _about(header: Mapping[str, Any], trained: Trained, weights: str) -> dict[st
         "std": trained.std,
         "net": trained.config.label(),
         "weights": weights,
-        "dataset": trained.dataset,
+        "dataset": header["dataset"],
         "top1": _accuracy(weights, header)["top1"],
     }
 
@@ -149,7 +161,7 @@ def _card(
         bytes=path.stat().st_size,
         model=config,
         weights=weights,
-        dataset=trained.dataset,
+        dataset=header["dataset"],
         classes=trained.classes,
         mean=trained.mean,
         std=trained.std,

@@ -25,7 +25,7 @@ from explorer.train_config import TrainConfig
 from explorer.training.augment import Augmentation, side_for
 from explorer.training.batches import on_device
 from explorer.training.checkpoints import BEST
-from explorer.training.data import load_dataset
+from explorer.training.data import load_dataset, shown_name
 from explorer.training.evaluation import confidence_interval, count_errors
 from explorer.training.reading import Report
 from explorer.training.runs import RunStore
@@ -263,15 +263,16 @@ def check_classes(trained: Trained, classes: tuple[str, ...], dataset: str) -> N
         ConfigError: they do not.
     """
     if trained.classes != classes:
+        trained_on, dataset = shown_name(trained.dataset), shown_name(dataset)
         message = (
-            f"{trained.source} was trained on {trained.dataset}, whose classes ({_some(trained.classes)}) are not "
+            f"{trained.source} was trained on {trained_on}, whose classes ({_some(trained.classes)}) are not "
             f"those of {dataset} ({_some(classes)}): choose data with the same classes."
         )
         raise ConfigError(
             message,
             key="other_classes",
             weights=trained.source,
-            trained_on=trained.dataset,
+            trained_on=trained_on,
             own=_some(trained.classes),
             dataset=dataset,
             theirs=_some(classes),

@@ -272,3 +272,9 @@ def test_the_data_of_a_projection_are_its_points() -> None:
     data = projection_data(shown)
     assert len(data) == 60
     np.testing.assert_allclose(data[data["view"] == "before"]["across"], shown.before.points[:, 0], atol=1e-4)
+
+
+def test_a_page_that_is_handed_on_does_not_say_where_the_data_lay() -> None:
+    page = examination_html(replace(FOUND, dataset="/home/ann/secret/pets"))
+    assert "on pets</title>" in page
+    assert "secret" not in page

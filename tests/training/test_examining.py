@@ -247,11 +247,14 @@ def test_impossible_samples_are_refused(net: Trained, most: int) -> None:
 def test_other_classes_are_refused(net: Trained) -> None:
     with pytest.raises(ConfigError, match="choose data with the same classes"):
         examine(net, "textures", device="cpu")
+    elsewhere = dataclasses.replace(net, dataset="/home/ann/pets")
+    with pytest.raises(ConfigError, match="was trained on pets, whose classes"):
+        examine(elsewhere, "textures", device="cpu")
 
 
 def test_data_that_is_gone_is_said(tmp_path: Path) -> None:
     trained = untaught(("cat", "dog"), str(tmp_path / "pets"))
-    with pytest.raises(ExplorerError, match="There is no folder and no zip"):
+    with pytest.raises(ExplorerError, match="There is no folder and no zip 'pets'"):
         examine(trained, device="cpu")
 
 

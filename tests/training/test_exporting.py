@@ -178,6 +178,24 @@ def test_a_card_says_which_pictures_chose_the_epoch(tmp_path: Path) -> None:
     assert card.recipe.startswith("fast: one-cycle after Smith")
 
 
+@pytest.mark.parametrize("kind", ["safetensors", "onnx"])
+def test_nothing_that_is_written_says_where_data_and_files_lie(tmp_path: Path, kind: str) -> None:
+    source = made(tmp_path, "resnet8:image_size=8", start_from="/home/ann/secret/start.safetensors")
+    tensors, header = read_tensors(source)
+    data = "/home/ann/secret/pets-0123.zip"
+    write_tensors(source, tensors, header | {"dataset": data, "train": header["train"] | {"dataset": data}})
+    out = tmp_path / "out"
+    out.mkdir()
+    card = export(str(source), out / f"net.{kind}")
+    assert (card.dataset, card.training["dataset"], card.weights) == ("pets-0123.zip",) * 2 + ("resnet8.safetensors",)
+    assert card.training["start_from"] == "start.safetensors"
+    for file in out.iterdir():
+        content = file.read_bytes()
+        assert b"pets-0123.zip" in content
+        assert b"secret" not in content
+        assert str(tmp_path).encode() not in content
+
+
 # ---------------------------------------------------------------- what is not written
 
 
