@@ -27,5 +27,8 @@ LOOKING: dict[str, Any] = {**QUICK, "trigger_mode": "once"}
 READING: dict[str, Any] = {**STREAMING, "concurrency_id": "data"}
 """What reads or downloads data: it may take minutes, and keeps nobody from computing."""
 
+EXAMINING: dict[str, Any] = {**STREAMING, "concurrency_id": "examination"}
+"""What goes through all test pictures of a net, or writes it as ONNX: it may take minutes, too."""
+
 FORETELLING: dict[str, Any] = {**STREAMING, "concurrency_id": "forecast"}
 """What says beforehand what a training will take."""

@@ -16,7 +16,7 @@ from PIL import Image
 
 from explorer import units
 from explorer.app import taking, training_store, uploads, widgets
-from explorer.app.events import QUICK, STREAMING
+from explorer.app.events import EXAMINING, QUICK, STREAMING
 from explorer.app.problems import reported, sentence
 from explorer.attribution_results import Attribution
 from explorer.cards import shipped_cards
@@ -274,7 +274,7 @@ def build_predictions(start: gr.Dropdown, language: str) -> gr.Dropdown:
         event(guard(taken), [net, source], [sample, *result], **STREAMING)
     which.input(guard(looked), [asked, which], [evidence, problem], **STREAMING)
     for pressed, kind in ((weights, "safetensors"), (onnx, "onnx")):
-        done = pressed.click(guard(filed(kind)), [net], [file, taking_problem], **STREAMING)  # type: ignore[arg-type]
+        done = pressed.click(guard(filed(kind)), [net], [file, taking_problem], **EXAMINING)  # type: ignore[arg-type]
         done.success(guard(_nothing), [], [], js="() => window.explorer.save('use-file')", **QUICK)
     return net
 

@@ -67,7 +67,6 @@ def show(state: PageState, language: str) -> list[Any]:
         gr.update(value=list(chosen.strategies)),
         gr.update(value=written_sizes(chosen.sizes)),
         gr.update(value=str(chosen.seeds)),
-        understanding.listed(None, language),
         gr.update(choices=asked, value=asked[0][1] if asked else None),
         training_live.pulse_value(chosen.group, training_live.EVERY_MS),
         request_of(chosen),
@@ -228,7 +227,7 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
     curves = widgets.chart(elem_id="transfer-curves", height=400)
     pulse = widgets.pulse(elem_id="transfer-pulse", seen="transfer-choices", chart="transfer-curves")
     step("understand", language)
-    understood = understanding.build_understanding(language)
+    understanding.build_understanding(source.request.change, language)
     step("use", language)
     net = predictions.build_predictions(source.start, language)
 
@@ -244,7 +243,7 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
         return transfer_live.polled(page, held, training_store.owner_of(token), language)
 
     # Other choices, other probes: the chart that is empty asks anew.
-    source.request.change(lambda: "", None, [stages], **QUICK)
+    source.request.change(guard(lambda: ""), None, [stages], **QUICK)
     for look in (probe.click, stages.submit):  # the chart asks by itself when it is seen empty
         look(guard(probed), [begun], [stages, probing, probe_problem], js="() => [location.search]", **STREAMING)
     go.click(
@@ -261,7 +260,7 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
         js="() => [location.search, window.explorer.held('transfer-pulse'), window.explorer.owner()]",
         **LOOKING,
     )
-    outputs = [source.data, source.start, ways, sizes, seeds, understood, net, pulse, source.request, learning]
+    outputs = [source.data, source.start, ways, sizes, seeds, net, pulse, source.request, learning]
     bindings = (
         Binding(source.data.input, [source.data], choose_data, source.problem),
         Binding(source.start.input, [source.start], choose_start, source.problem),

@@ -5,17 +5,18 @@ from __future__ import annotations
 import html
 import threading
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import gradio as gr
 
 from explorer import units
-from explorer.app import training_store, widgets
-from explorer.app.events import QUICK, STREAMING
+from explorer.app import training_data, training_store, widgets
+from explorer.app.events import EXAMINING, QUICK
 from explorer.app.predictions import answering
 from explorer.app.problems import reported, sentence
 from explorer.app.progressive import Report, progressive
+from explorer.app.training_layout import hidden
 from explorer.cards import shipped_cards
 from explorer.errors import ConfigError, ExplorerError
 from explorer.examination_results import METHODS, Examination, Method, Projection
@@ -25,7 +26,9 @@ from explorer.figures.examined import describe_examination
 from explorer.figures.projection import describe_projection, plot_projection, projection_data
 from explorer.language import text
 from explorer.lessons.sentences import data_title
+from explorer.run_results import Run
 from explorer.training.data import is_available
+from explorer.training.datasets import DATASETS
 from explorer.training.projecting import MOST_PICTURES
 
 _SHIPPED, _RUN = "shipped:", "run:"
@@ -70,17 +73,27 @@ class Shown:
 # ---------------------------------------------------------------- which nets
 
 
-def examinable(language: str) -> list[tuple[str, str]]:
-    """The nets that can be examined: finished runs, the newest first, and shipped nets whose data is here."""
+def examinable(owner: str, language: str) -> list[tuple[str, str]]:
+    """The nets that can be examined: finished runs, the newest first, and shipped nets whose data is here.
+
+    Examining shows pictures of the data: where the app is shared, of pictures that somebody brought only to them.
+    """
     there = answering("", language)
     testable = {f"{_SHIPPED}{card.name}" for card in shipped_cards() if is_available(card.dataset)}
-    runs = [one for one in there if one[1].startswith(_RUN)]
-    return runs + [one for one in there if one[1] in testable]
+    testable |= {f"{_RUN}{run.run_id}" for run in training_store.store().list() if may_be_seen(run, owner)}
+    found = [one for one in there if one[1] in testable]
+    return sorted(found, key=lambda one: not one[1].startswith(_RUN))
 
 
-def listed(now: str | None, language: str) -> Any:
+def may_be_seen(run: Run, owner: str) -> bool:
+    """Whether a visitor may see the pictures that a run has learned from."""
+    own = bool(owner) and run.owner == owner
+    return own or run.train.dataset in DATASETS or training_data.own_folders_allowed()
+
+
+def listed(now: str | None, owner: str, language: str) -> Any:
     """The choice of nets as it is now; what is chosen stays."""
-    there = examinable(language)
+    there = examinable(owner, language)
     known = [value for _, value in there]
     return gr.update(choices=there, value=now if now in known else known[0] if known else None)
 
@@ -88,24 +101,30 @@ def listed(now: str | None, language: str) -> Any:
 # ---------------------------------------------------------------- the work
 
 
-def stream_examination(net: str | None, method: str, language: str) -> Iterator[list[Any]]:
+def stream_examination(net: str | None, method: str, owner: str, language: str) -> Iterator[list[Any]]:
     """Test the net and show what came out, then project its features; what goes wrong is said, what is there stays."""
     try:
-        weights = _weights(net)
-        found = yield from _worked(lambda report: _examined(weights, report), language)
+        weights, name = _weights(net, owner)
+        found = yield from _worked(lambda report: _examined(weights, name, report), language)
         yield examined(found, net or "", language).values()
         yield from _stream_projected(weights, method, language)
     except ExplorerError as error:
         yield Shown(busy="", problem=widgets.problem(sentence(error, language))).values()
+    except Exception:  # the page says that something is wrong; it must not look as if the work went on
+        yield Shown(busy="").values()
+        raise
 
 
-def stream_projection(net: str, method: str, language: str) -> Iterator[list[Any]]:
+def stream_projection(net: str, method: str, owner: str, language: str) -> Iterator[list[Any]]:
     """Project the features of the net that is shown in another way."""
     try:
         if net:
-            yield from _stream_projected(_weights(net), method, language)
+            yield from _stream_projected(_weights(net, owner)[0], method, language)
     except ExplorerError as error:
         yield Shown(busy="", problem=widgets.problem(sentence(error, language))).values()
+    except Exception:
+        yield Shown(busy="").values()
+        raise
 
 
 def _stream_projected(weights: str, method: str, language: str) -> Iterator[list[Any]]:
@@ -140,18 +159,24 @@ def _worked(work: Callable[[Report], _T], language: str) -> Generator[list[Any],
         left.set()
 
 
-def _weights(net: str | None) -> str:
-    """What `load_trained` takes: of a run its name, which is what the page calls it."""
+def _weights(net: str | None, owner: str) -> tuple[str, str]:
+    """What `load_trained` takes, of a run its id (there may be a file of its name), and what the page calls it."""
     if not net:
         raise ConfigError("No net is chosen: choose one first.", key="no_net_to_ask")
-    return training_store.store().get(net.removeprefix(_RUN)).name if net.startswith(_RUN) else net
+    if not net.startswith(_RUN):
+        return net, net
+    run = training_store.store().get(net.removeprefix(_RUN))
+    if not may_be_seen(run, owner):
+        message = f"{run.name} has learned pictures that another visitor brought: choose another net."
+        raise ConfigError(message, key="run_of_others", name=run.name)
+    return run.run_id, run.name
 
 
-def _examined(weights: str, report: Report) -> Examination:
+def _examined(weights: str, name: str, report: Report) -> Examination:
     from explorer.training.examining import examine
     from explorer.training.trained import load_trained
 
-    trained = load_trained(weights, training_store.store())
+    trained = replace(load_trained(weights, training_store.store()), source=name)
     return examine(trained, mistakes=_MISTAKES, most=_MOST_TESTED, on_progress=report)
 
 
@@ -215,8 +240,13 @@ def projection_card(projection: Projection, language: str) -> str:
 # ---------------------------------------------------------------- the step
 
 
-def build_understanding(language: str) -> gr.Dropdown:
-    """Lay it out: which net (which is returned), what came out, the projection with its choice of method."""
+def build_understanding(asked: Callable[..., Any], language: str) -> None:
+    """Lay it out: which net, what came out, the projection with its choice of method.
+
+    Args:
+        asked: binds what is done when the page has come, and maybe again later.
+        language: `en` or `ko`.
+    """
     with gr.Row(elem_id="understand-choices", elem_classes="choices"):
         net = gr.Dropdown(
             [],
@@ -243,23 +273,25 @@ def build_understanding(language: str) -> gr.Dropdown:
             elem_id="understand-method",
         )
     projection = widgets.chart(elem_id="understand-projection", height=440)
-    shown = gr.State("")
+    shown, blank = gr.State(""), hidden("understand-blank")
     outputs = [busy, problem, summary, confusion, classes, mistakes, projection, shown, method, stop]
     guard = reported(language)
 
-    def chosen(now: str | None) -> Any:
-        return listed(now, language)
+    def chosen(now: str | None, token: str) -> Any:
+        return listed(now, training_store.owner_of(token), language)
 
-    def examine(chosen: str | None, way: str) -> Iterator[list[Any]]:
-        yield from stream_examination(chosen, way, language)
+    def examine(chosen: str | None, way: str, token: str) -> Iterator[list[Any]]:
+        yield from stream_examination(chosen, way, training_store.owner_of(token), language)
 
-    def project(chosen: str, way: str) -> Iterator[list[Any]]:
-        yield from stream_projection(chosen, way, language)
+    def project(chosen: str, way: str, token: str) -> Iterator[list[Any]]:
+        yield from stream_projection(chosen, way, training_store.owner_of(token), language)
 
-    net.focus(guard(chosen), [net], [net], **QUICK)
+    owner = "window.explorer.owner()"  # in the place of `blank` the page's script gives whose browser it is
+    for ask in (net.focus, asked):  # a choice is there from the start, and what is chosen stays
+        ask(guard(chosen), [net, blank], [net], js=f"(net) => [net, {owner}]", **QUICK)
+    given = f"(net, way) => [net, way, {owner}]"
     events: list[dict[str, Any]] = [
-        go.click(guard(examine), [net, method], outputs, **STREAMING | {"trigger_mode": "once"}),
-        method.input(guard(project), [shown, method], outputs, **STREAMING),
+        go.click(guard(examine), [net, method, blank], outputs, js=given, **EXAMINING | {"trigger_mode": "once"}),
+        method.input(guard(project), [shown, method, blank], outputs, js=given, **EXAMINING),
     ]
-    stop.click(lambda: Shown(busy="").values(), None, outputs, cancels=events, **QUICK)
-    return net
+    stop.click(guard(lambda: Shown(busy="").values()), None, outputs, cancels=events, **QUICK)

@@ -19,7 +19,7 @@ BATCHES = 10
 
 def queued(arch: str = "resnet20", *, owner: str = "", name: str | None = None, **train: object) -> Run:
     """A run that waits for its turn; this process answers for it."""
-    config = TrainConfig("digits", **{"epochs": 10, **train})
+    config = TrainConfig(**{"dataset": "digits", "epochs": 10, **train})
     run = store().create(ModelConfig(arch, num_classes=10), config, name=name, owner=owner)
     store().adopt(run.run_id, slots=["cpu"])
     return store().get(run.run_id)

@@ -466,7 +466,7 @@ def test_nothing_is_public_and_nothing_quick_waits_in_a_queue(app: gr.Blocks) ->
     assert len(functions) > 40
     assert {function.api_visibility for function in functions} == {"private"}
     queued = {function.concurrency_id for function in functions if function.queue}
-    assert queued == {"analysis", "data", "forecast"}
+    assert queued == {"analysis", "data", "examination", "forecast"}
     assert app.get_api_info()["named_endpoints"] == {}
 
 

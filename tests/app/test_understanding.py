@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pytest
-from made_runs import queued
+from made_runs import ANN, BEN, ended, queued
 
-from explorer.app import training_store, transfer, understanding
+from explorer.app import training_data, training_store, transfer, understanding
 from explorer.app.address import PageState
 from explorer.config import ModelConfig
 from explorer.jobs.running import run_here
@@ -50,14 +51,14 @@ def last(seen: list[dict[str, Any]]) -> dict[str, Any]:
 
 def test_finished_runs_can_be_examined_and_nothing_else(net: str) -> None:
     queued()
-    assert [value for _, value in understanding.examinable("en")] == [net]  # Imagenette is not here
-    assert understanding.listed(None, "en")["value"] == net
-    assert understanding.listed("run:gone", "en")["value"] == net
+    assert [value for _, value in understanding.examinable("", "en")] == [net]  # Imagenette is not here
+    assert understanding.listed(None, "", "en")["value"] == net
+    assert understanding.listed("run:gone", "", "en")["value"] == net
 
 
 def test_with_no_run_there_is_nothing_to_choose_and_it_is_said() -> None:
-    assert understanding.listed(None, "en")["value"] is None
-    shown = last(values(understanding.stream_examination(None, "pca", "en")))
+    assert understanding.listed(None, "", "en")["value"] is None
+    shown = last(values(understanding.stream_examination(None, "pca", "", "en")))
     assert "No net is chosen" in shown["problem"]
     assert shown["summary"] is None
 
@@ -68,20 +69,70 @@ def test_the_page_has_the_step_with_its_choices(net: str, language: str) -> None
         tab = transfer.build_transfer_tab(PageState("transfer"), language)
     shown = transfer.show(PageState("transfer"), language)
     assert len(shown) == len(tab.outputs)
-    [place] = [at for at, part in enumerate(tab.outputs) if part.elem_id == "understand-net"]
-    assert shown[place]["value"] == net
+    # A choice made elsewhere on the tab does not touch it: what was chosen to examine stays.
+    assert "understand-net" not in {part.elem_id for part in tab.outputs}
+    [asked] = [block for block in page.blocks.values() if getattr(block, "elem_id", None) == "transfer-request"]
+    filled = [dependency for dependency in page.fns.values() if (asked._id, "change") in dependency.targets]
+    chooses = [one for one in filled if [part.elem_id for part in one.outputs] == ["understand-net"]]
+    assert len(chooses) == 1
+    assert chooses[0].fn(None, "")["value"] == net
     ids = {getattr(block, "elem_id", None) for block in page.blocks.values()}
     assert {"understand-go", "understand-confusion", "understand-mistakes", "understand-projection"} <= ids
     titles = [block.value for block in page.blocks.values() if isinstance(block, gr.Markdown)]
     assert any(text("transfer.step.understand", language) in title for title in titles)
 
 
+def test_a_shared_app_shows_pictures_that_somebody_brought_only_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought = ended("resnet8", owner=ANN, dataset=str(tmp_path / "pets.zip"))
+    open_to_all = ended("resnet8", owner=ANN)
+    both = {f"run:{brought.run_id}", f"run:{open_to_all.run_id}"}
+
+    def offered(owner: str) -> set[str]:
+        return {value for _, value in understanding.examinable(owner, "en")}
+
+    assert offered(ANN) == offered(BEN) == offered("") == both  # on one's own machine there is nothing to hide
+    monkeypatch.setattr(training_data, "_own_folders", False)
+    assert offered(ANN) == both
+    assert offered(BEN) == offered("") == {f"run:{open_to_all.run_id}"}
+    for stream in (understanding.stream_examination, understanding.stream_projection):
+        shown = last(values(stream(f"run:{brought.run_id}", "pca", BEN, "ko")))
+        assert text("error.run_of_others", "ko", name=brought.name) in shown["problem"]
+        assert shown["summary"] is shown["projection"] is None
+
+
 # ---------------------------------------------------------------- the work
+
+
+def test_a_file_of_a_runs_name_is_not_taken_for_the_run(
+    net: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my-run").write_bytes(b"no weights")
+    monkeypatch.chdir(tmp_path)
+    shown = last(values(understanding.stream_examination(net, "pca", "", "en")))
+    assert shown["problem"] == ""
+    assert "my-run on " in shown["summary"]
+    assert shown["projection"]
+
+
+@pytest.mark.parametrize("work", ["examination", "projection"])
+def test_what_nobody_expected_leaves_no_bar_behind(net: str, monkeypatch: pytest.MonkeyPatch, work: str) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(understanding, "_examined" if work == "examination" else "_projected", broken)
+    yielded: list[list[Any]] = []
+    with pytest.raises(ZeroDivisionError):
+        yielded.extend(getattr(understanding, f"stream_{work}")(net, "pca", "", "en"))
+    seen = values(iter(yielded))
+    assert seen[-1]["busy"] == ""
+    assert seen[-1]["stop"]["visible"] is False
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_a_run_is_examined_and_its_features_are_projected(net: str, language: str) -> None:
-    seen = values(understanding.stream_examination(net, "pca", language))
+    seen = values(understanding.stream_examination(net, "pca", "", language))
     shown = last(seen)
     assert (shown["busy"], shown["problem"], shown["shown"]) == ("", "", net)
     assert "my-run" in shown["summary"]
@@ -106,20 +157,20 @@ def test_a_run_is_examined_and_its_features_are_projected(net: str, language: st
 
 def test_it_is_said_that_the_pictures_chose_the_epoch(net: str) -> None:
     """By two of each class: of all 359 only some."""
-    shown = last(values(understanding.stream_examination(net, "pca", "en")))
+    shown = last(values(understanding.stream_examination(net, "pca", "", "en")))
     assert text("examine.chosen.some", "en") in shown["summary"]
 
 
 def test_another_method_leaves_the_examination_as_it_is(net: str) -> None:
-    seen = values(understanding.stream_projection(net, "tsne", "en"))
+    seen = values(understanding.stream_projection(net, "tsne", "", "en"))
     shown = last(seen)
     assert "t-SNE" in json.loads(shown["projection"])["caption"]
     assert {shown[name] for name in ("summary", "confusion", "classes", "mistakes", "shown")} == {None}
-    assert values(understanding.stream_projection("", "tsne", "en")) == []
+    assert values(understanding.stream_projection("", "tsne", "", "en")) == []
 
 
 def test_a_run_that_is_gone_is_said_and_what_was_there_stays(net: str) -> None:
-    shown = last(values(understanding.stream_examination("run:0a1b2c3d", "pca", "en")))
+    shown = last(values(understanding.stream_examination("run:0a1b2c3d", "pca", "", "en")))
     assert "0a1b2c3d" in shown["problem"]
     assert shown["busy"] == ""
     assert shown["summary"] is None
@@ -135,8 +186,8 @@ def test_data_that_is_gone_is_said(net: str, monkeypatch: pytest.MonkeyPatch) ->
 
     load = trained.load_trained
     monkeypatch.setattr(trained, "load_trained", gone)
-    shown = last(values(understanding.stream_examination(net, "pca", "ko")))
-    assert text("error.data_missing", "ko", name="/nowhere/pets") in shown["problem"]
+    shown = last(values(understanding.stream_examination(net, "pca", "", "ko")))
+    assert text("error.data_missing", "ko", name="pets") in shown["problem"]
 
 
 def test_the_work_ends_when_nobody_waits_any_more() -> None:
@@ -167,6 +218,6 @@ def test_the_work_ends_when_nobody_waits_any_more() -> None:
 
 def test_of_very_many_test_pictures_some_are_drawn(net: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(understanding, "_MOST_TESTED", 50)
-    shown = last(values(understanding.stream_examination(net, "pca", "en")))
+    shown = last(values(understanding.stream_examination(net, "pca", "", "en")))
     assert "50 of 359 test pictures." in shown["summary"]
     assert sum(row[2] for row in json.loads(shown["confusion"])["table"]["rows"]) == 50
