@@ -21,8 +21,7 @@ from torch import Tensor, fx, nn
 
 from explorer.analysis.shapes import function_shape, layer_like, output_shape
 from explorer.errors import TraceError
-
-_TRACE_LOCK = threading.Lock()
+from explorer.models.tracing import TRACE_LOCK
 
 
 @dataclass
@@ -162,7 +161,7 @@ def trace(module: nn.Module, input_shape: tuple[int, ...]) -> list[Node]:
 def read(module: nn.Module, input_shape: tuple[int, ...]) -> Traced:
     """`trace`, with the graph that the operations were read from."""
     tracer = _Tracer()
-    with _TRACE_LOCK, _attributes_kept(module):
+    with TRACE_LOCK, _attributes_kept(module):
         try:
             graph = tracer.trace(module)
         except Exception as error:

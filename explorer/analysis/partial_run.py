@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from explorer.analysis.graph import _TRACE_LOCK, _attributes_kept, _Interpreter, _Tracer
+from explorer.analysis.graph import _attributes_kept, _Interpreter, _Tracer
+from explorer.models.tracing import TRACE_LOCK
 from explorer.results import Field1d, LayerRow
 
 _LEAST_VALUES = 64
@@ -102,7 +103,7 @@ def prefix(net: nn.Module, layer: str, input_shape: tuple[int, ...]) -> Prefix:
         TraceError: the module cannot be traced, or does not take pictures of that shape.
     """
     tracer = _Tracer()
-    with _TRACE_LOCK, _attributes_kept(net):
+    with TRACE_LOCK, _attributes_kept(net):
         graph = tracer.trace(net)
     interpreter = _Interpreter(net, tracer)
     paths = {node.index: node.path for node in interpreter.run(graph, input_shape)}

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
+from explorer.models.tracing import TRACE_LOCK
 from explorer.pictures import Pixels, photograph
 from explorer.training.evaluation import testing
 from explorer.training.predicting import prepare, stored
@@ -35,8 +36,6 @@ LARGEST_DIFFERENCE = 1e-4
 
 _PHOTOGRAPHS = ("coffee", "astronaut", "rocket")
 """What both are asked: one alone, and all three at once."""
-
-_WRITING = threading.Lock()
 
 
 class _FromPixels(nn.Module):
@@ -93,7 +92,7 @@ def write_onnx(trained: Trained, out: Path, about: Mapping[str, Any]) -> float:
     check_onnx_is_there()
     temporary = out.with_name(f".{out.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
-        with _WRITING:
+        with TRACE_LOCK:
             _write(trained, temporary, about)
         difference = _compared(trained, temporary)
         temporary.replace(out)
