@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import html
-import re
-import shutil
-import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from explorer.app import runs_table, training_live, training_store, widgets
+from explorer.app import runs_table, taking, training_live, training_store, widgets
 from explorer.app.address import MOST_RUNS, PageState, from_query, to_query
 from explorer.app.events import LOOKING, QUICK
 from explorer.app.problems import PartlyDoneError, reported
@@ -29,8 +24,6 @@ from explorer.run_results import Run
 _EVERY_MS = 2000
 _MOST_DRAWN = 16
 _SHOWN = ("run", "epoch", "step", "train_error", "test_error", "lr")
-_EXPORTS = tempfile.TemporaryDirectory(prefix="explorer-weights-")
-_EXPORT_SECONDS = 60
 _RESUMABLE = ("stopped", "interrupted", "failed")
 
 
@@ -167,21 +160,12 @@ def delete(state: PageState, sure: str) -> PageState:
 
 
 def weights_file(state: PageState) -> str:
-    """The weights of the picked run's best epoch, under the run's name.
+    """The weights of the picked run's best epoch and their card, under the run's name.
 
     Raises:
         CheckpointError: no epoch of it has finished.
     """
-    from explorer.training.exporting import export_weights
-
-    run = _of(state)[0]
-    name = re.sub(r"[^\w.-]+", "_", run.name)[:60]
-    for old in Path(_EXPORTS.name).iterdir():  # Gradio has its own copy by now
-        if old.stat().st_mtime < time.time() - _EXPORT_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
-    out = Path(tempfile.mkdtemp(dir=_EXPORTS.name)) / f"{name}.safetensors"
-    export_weights(training_store.store().folder(run.run_id), out)
-    return str(out)
+    return taking.exported(_of(state)[0].run_id, "safetensors")
 
 
 def _nothing() -> None:

@@ -14,7 +14,7 @@ from explorer.cards import checksum, shipped_card
 from explorer.errors import CheckpointError, ConfigError
 from explorer.export_results import FORMATS, ExportCard, Format
 from explorer.recipes import RECIPES
-from explorer.training.checkpoints import BEST, LAST, read_header, read_tensors, weights_of, write_tensors
+from explorer.training.checkpoints import LAST, read_header, read_tensors, weights_of, write_tensors
 from explorer.training.data import shown_name
 from explorer.training.onnx_file import check_onnx_is_there, write_onnx
 from explorer.training.runs import RunStore
@@ -68,27 +68,6 @@ def export(weights: str, out: str | Path, *, last: bool = False, store: RunStore
     card = _card(called, header, trained, path, kind, difference)
     _write_json(written, card.as_dict())
     return card
-
-
-def export_weights(folder: Path, out: Path, *, last: bool = False) -> int:
-    """Write the weights of a run's best epoch, with what is needed to use them and a readable copy of it beside.
-
-    Args:
-        folder: of the run.
-        out: the file; what was there is replaced.
-        last: take the last epoch instead.
-
-    Returns:
-        The epoch.
-
-    Raises:
-        CheckpointError: no epoch of the run has finished, or the file cannot be written.
-    """
-    source = folder / (LAST if last else BEST)
-    header = _described(source)
-    write_tensors(out, weights_of(read_tensors(source)[0]), header)
-    epoch: int = header["metrics"]["epoch"]
-    return epoch
 
 
 def _format_of(path: Path) -> Format:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -298,8 +299,20 @@ def test_weights_come_under_the_runs_name(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
         runs.weights_file(picking(run))  # no epoch has written any
     weights = create_model(run.model).state_dict()
-    header = {"model": config_fields(run.model), "metrics": {"epoch": 3}}
+    header = {
+        "model": config_fields(run.model),
+        "train": run.train.as_dict(),
+        "dataset": "digits",
+        "classes": list("0123456789"),
+        "mean": [0.3, 0.3, 0.3],
+        "std": [0.4, 0.4, 0.4],
+        "metrics": {"epoch": 3, "test_error": 0.25, "val_error": None},
+    }
     write_tensors(training_store.store().folder(run.run_id) / BEST, weights, header)
     file = Path(runs.weights_file(picking(run)))
-    assert file.name == "내_실행_1-2.safetensors"
-    assert read_tensors(file)[0].keys() == weights.keys()
+    assert file.name == "내_실행_1-2.zip"
+    with zipfile.ZipFile(file) as packed:
+        packed.extractall(tmp_path)
+    assert read_tensors(tmp_path / "내_실행_1-2.safetensors")[0].keys() == weights.keys()
+    card = json.loads((tmp_path / "내_실행_1-2.json").read_text(encoding="utf-8"))
+    assert (card["weights"], card["epoch"], card["top1"]) == (run.name, 3, 0.75)

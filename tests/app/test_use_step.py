@@ -175,6 +175,27 @@ def test_a_run_is_called_by_its_name(run: Run) -> None:
     assert (card["weights"], card["dataset"]) == ("내 run 1", "digits")
 
 
+def test_a_file_of_a_runs_name_is_not_taken_for_the_run(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / run.name).write_bytes(b"no weights")
+    monkeypatch.chdir(tmp_path)
+    assert Path(taking.exported(run.run_id, "safetensors")).name == "내_run_1.zip"
+
+
+def test_what_is_still_being_written_is_not_swept_away(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another export begins while one takes longer than a file is kept; what was left long ago goes."""
+    monkeypatch.setattr(taking, "_KEPT_SECONDS", -1)  # everything is old at once
+    done = Path(taking.exported(run.run_id, "safetensors"))
+    with taking._folder() as slow:
+        (slow / "half.onnx").write_bytes(b"half")
+        taking.exported(run.run_id, "safetensors")
+        assert (slow / "half.onnx").exists()
+        assert not done.exists()
+    with taking._folder():
+        assert not slow.exists()
+
+
 def test_onnx_is_a_file_of_its_own(run: Run) -> None:
     pytest.importorskip("onnxruntime")
     going, done = predictions.stream_file(f"run:{run.run_id}", "onnx", "en")

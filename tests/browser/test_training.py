@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, quote
@@ -316,9 +317,10 @@ def test_weights_are_kept_and_runs_deleted_only_when_one_is_sure(
     expect(visitor.find("#runs-curves figcaption")).to_contain_text("After 2 epochs")
     with visitor.page.expect_download() as waiting:
         visitor.find("#runs-weights").click()
-    assert waiting.value.suggested_filename == "plain8_1_.safetensors"
-    waiting.value.save_as(tmp_path / "plain8.safetensors")
-    config, tensors, _ = trained_net(tmp_path / "plain8.safetensors")
+    assert waiting.value.suggested_filename == "plain8_1_.zip"
+    with zipfile.ZipFile(waiting.value.path()) as packed:
+        packed.extractall(tmp_path)
+    config, tensors, _ = trained_net(tmp_path / "plain8_1_.safetensors")
     assert config.arch == "plain8"
     assert len(tensors) > 20
 

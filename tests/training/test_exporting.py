@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from explorer.analysis.graph import trace
 from explorer.cards import checksum
 from explorer.config import ModelConfig
 from explorer.errors import CheckpointError, ConfigError, ExplorerError
@@ -239,6 +241,25 @@ def test_what_the_exporter_refuses_is_said(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(ExplorerError, match=r"resnet8.* cannot be written as ONNX \(NotImplementedError\)"):
         export(str(source), tmp_path / "net.onnx")
     assert left(tmp_path) == {"resnet8.safetensors", "resnet8.json"}
+
+
+def test_no_net_is_traced_while_the_exporter_is_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both replace methods of `nn.Module` for the whole process."""
+    source = made(tmp_path, "resnet8:image_size=8")
+    tracing = threading.Thread(target=trace, args=(create_model(read_net("resnet8:image_size=8")), (3, 8, 8)))
+    waited = []
+
+    def exporting(*args: object, **kwargs: object) -> None:
+        tracing.start()
+        tracing.join(0.5)
+        waited.append(tracing.is_alive())
+        raise NotImplementedError
+
+    monkeypatch.setattr(torch.onnx, "export", exporting)
+    with pytest.raises(ExplorerError, match="cannot be written as ONNX"):
+        export(str(source), tmp_path / "net.onnx")
+    tracing.join(10)
+    assert (waited, tracing.is_alive()) == ([True], False)
 
 
 @pytest.mark.parametrize("missing", ["onnxruntime", "onnxscript"])
