@@ -20,6 +20,9 @@ class Attribution:
         layer: whose map it was read off; empty for a method that needs none.
         coarse: evidence at the layer's own resolution, (h, w), not normalised; 0 where nothing speaks for the class.
         values: the same at the picture's size, (H, W): interpolated, which adds no knowledge.
+        adds_up: whether the score is the sum over the layer's places and nothing more: behind the layer there are only
+            averaging over the plane and one linear layer. Then each place's evidence is its own part of the score;
+            elsewhere the weights are gradients that hold on average over the map.
     """
 
     method: str
@@ -29,6 +32,7 @@ class Attribution:
     layer: str
     coarse: npt.NDArray[np.float32]
     values: npt.NDArray[np.float32]
+    adds_up: bool = False
 
     @property
     def is_empty(self) -> bool:

@@ -17,7 +17,7 @@ from explorer.analysis.partial_run import evaluation
 from explorer.attribution_results import Attribution
 from explorer.errors import ConfigError, ExplorerError, UnknownNameError
 from explorer.models.net import Net
-from explorer.models.stages import Stage, stages
+from explorer.models.stages import Stage, head_of, stages
 
 Method = Callable[[nn.Module, Tensor, int, str], Tensor]
 """(net, picture (1, C, H, W), class, name of the layer) -> evidence, (h, w)."""
@@ -72,7 +72,7 @@ def saliency(
     # Tensors of inference mode cannot take part in a gradient: a copy that was made outside of it can.
     with _ASKING, evaluation(net), torch.inference_mode(False), torch.enable_grad():
         x = _where_the_net_is(net, x)  # (1, C, H, W)
-        logits, layer = _looked_through(net, x, layer)
+        logits, layer, plane = _looked_through(net, x, layer)
         number = _class_number(target, classes, logits)
         coarse = _METHODS[method](net, x, number, layer)  # (h, w)
     if not (torch.isfinite(coarse).all() and torch.isfinite(logits).all()):
@@ -88,6 +88,7 @@ def saliency(
         layer=layer,
         coarse=coarse.float().cpu().numpy(),
         values=values.float().cpu().numpy(),
+        adds_up=_adds_up(net, plane, logits),
     )
 
 
@@ -127,8 +128,19 @@ def _where_the_net_is(net: nn.Module, x: Tensor) -> Tensor:
     return x.detach().clone() if weight is None else x.detach().clone().to(weight.device, weight.dtype)
 
 
-def _looked_through(net: nn.Module, x: Tensor, layer: str | None) -> tuple[Tensor, str]:
-    """The logits (classes,), and the name of the layer to look at.
+def _adds_up(net: nn.Module, plane: Tensor, logits: Tensor) -> bool:
+    """Whether the answer is what the head makes of the averages of a plane (1, C, h, w): computed, not looked up."""
+    if not isinstance(net, Net):
+        return False
+    head = head_of(net)
+    if head.in_features != plane.shape[1]:
+        return False
+    with torch.no_grad():
+        return torch.allclose(head(plane.mean((2, 3)))[0], logits, rtol=1e-3, atol=1e-4)
+
+
+def _looked_through(net: nn.Module, x: Tensor, layer: str | None) -> tuple[Tensor, str, Tensor]:
+    """The logits (classes,), the name of the layer to look at, and its output (1, C, h, w).
 
     Without a name the last stage with a plane is taken: where VGG's last pooling leaves one place, the one before it.
     """
@@ -141,12 +153,12 @@ def _looked_through(net: nn.Module, x: Tensor, layer: str | None) -> tuple[Tenso
         if layer not in modules:
             raise UnknownNameError("layer", layer, modules)
         names = [layer]
-    shapes: dict[str, torch.Size] = {}
+    outputs: dict[str, Tensor] = {}
 
     def seen(name: str) -> Callable[[nn.Module, object, object], None]:
         def hook(module: nn.Module, given: object, output: object) -> None:
             if isinstance(output, Tensor):
-                shapes[name] = output.shape
+                outputs[name] = output.detach().clone()  # what comes next may work in place
 
         return hook
 
@@ -157,12 +169,13 @@ def _looked_through(net: nn.Module, x: Tensor, layer: str | None) -> tuple[Tenso
     finally:
         for hook in hooks:
             hook.remove()
-    planes = [name for name, shape in shapes.items() if len(shape) == 4]
-    wide = [name for name in planes if shapes[name][2] * shapes[name][3] > 1]
+    planes = [name for name, output in outputs.items() if output.dim() == 4]
+    wide = [name for name in planes if outputs[name][0, 0].numel() > 1]
     if not planes:
         message = f"{layer or 'no stage'} has no positions: choose a convolution or pooling."
         raise ExplorerError(message, key="no_positions", layer=layer or "")
-    return logits, (wide or planes)[-1]
+    chosen = (wide or planes)[-1]
+    return logits, chosen, outputs[chosen]
 
 
 def _last_working(net: Net, stage: Stage) -> str:

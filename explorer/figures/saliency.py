@@ -90,7 +90,8 @@ def describe_saliency(attribution: Attribution, language: str = "en") -> str:
     rows, columns = attribution.coarse.shape
     places = {"rows": rows, "columns": columns, "layer": attribution.layer}
     if attribution.is_empty:
-        return text("saliency.none", language, name=name, share=share, **places)
+        key = "saliency.none" if attribution.adds_up else "saliency.none.average"
+        return text(key, language, name=name, share=share, **places)
     row, column = np.unravel_index(int(attribution.values.argmax()), attribution.values.shape)
     height, width = attribution.values.shape
     sentences = [
@@ -103,7 +104,7 @@ def describe_saliency(attribution: Attribution, language: str = "en") -> str:
             place=_place(int(3 * row // height), int(3 * column // width), language),
         ),
         text("saliency.coarse", language, **places),
-        text("saliency.claim", language, name=name),
+        text("saliency.claim" if attribution.adds_up else "saliency.claim.average", language, name=name),
     ]
     return " ".join(sentences)
 

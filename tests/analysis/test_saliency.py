@@ -275,3 +275,26 @@ def state(net: nn.Module) -> tuple[list[object], dict[str, Tensor]]:
 
 def same(before: tuple[list[object], dict[str, Tensor]], after: tuple[list[object], dict[str, Tensor]]) -> bool:
     return before[0] == after[0] and all(torch.equal(value, after[1][name]) for name, value in before[1].items())
+
+
+@pytest.mark.parametrize(
+    ("net", "layer", "side", "expected"),
+    [
+        ("resnet20", "layer3", 32, True),
+        ("resnet20", "layer2", 32, False),
+        ("preact_resnet20", "layer3", 32, False),  # its last batch norm and ReLU come after
+        ("preact_resnet20", "relu2", 32, True),
+        ("vgg_a_bn:image_size=32,num_classes=10,head=slim,width=0.25", None, 32, False),  # a plane that is pooled later
+        ("vgg_a:image_size=64,num_classes=10,width=0.25", None, 64, False),
+    ],
+)
+def test_where_the_score_is_the_sum_over_the_places(net: str, layer: str | None, side: int, expected: bool) -> None:
+    """Behind the layer there are only averaging and one linear layer."""
+    model = ours(net)
+    x = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(5))
+    assert saliency(model, x, layer=layer).adds_up is expected
+
+
+def test_a_net_of_others_is_not_taken_for_one_that_adds_up() -> None:
+    x = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(5))
+    assert not saliency(theirs(resnet18), x, layer="layer4").adds_up

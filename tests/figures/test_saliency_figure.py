@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import re
 
@@ -94,6 +95,16 @@ def test_no_evidence_is_said_and_not_drawn(language: str) -> None:
     said = describe_saliency(empty, language)
     assert re.search("Nothing in the 4 × 4 map" if language == "en" else "근거.*없습니다", said)
     assert saliency_data(empty)["evidence"].sum() == 0
+
+
+def test_what_is_claimed_depends_on_what_follows_the_layer() -> None:
+    averaged, linear = found(), dataclasses.replace(found(), adds_up=True)
+    assert "on average over the map, not for each place" in describe_saliency(averaged)
+    assert "would raise its score" not in describe_saliency(averaged)
+    assert "would raise its score for dog" in describe_saliency(linear)
+    averaged, linear = found(height=0.0), dataclasses.replace(found(height=0.0), adds_up=True)
+    assert "no place where the weighted sum is positive" in describe_saliency(averaged)
+    assert "no place would raise its score" in describe_saliency(linear)
 
 
 def test_the_data_are_the_layers_own_places() -> None:
