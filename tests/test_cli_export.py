@@ -174,3 +174,12 @@ def test_one_picture_that_cannot_be_read_does_not_keep_the_others(
     assert "There is no file 'gone.png'." in err
     code, out, err = explore("predict", "shipped:resnet18", asked[1], "--format", "json")
     assert (code, out) == (2, "")
+
+
+def test_a_picture_that_is_named_twice_is_answered_twice(explore: Command, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    Image.fromarray(photograph("coffee")).save(picture)
+    asked = ("predict", "shipped:resnet18", str(picture), str(picture), "--top", "1", "--format", "json")
+    code, out, _ = explore(*asked, "--device", "cpu")
+    first, second = json.loads(out)
+    assert (code, first["picture"], first) == (0, str(picture), second)

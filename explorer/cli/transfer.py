@@ -132,10 +132,10 @@ def predict(
     read, unreadable = _read(pictures)
     if not read:
         raise PictureError(" ".join(unreadable))
-    answers = answer(trained, list(read.values()), top=top, device=device)
+    answers = answer(trained, [picture for _, picture in read], top=top, device=device)
     rows: list[tuple[str, int, str, float]] = [
         (str(path), rank, name, probability)
-        for path, found in zip(read, answers, strict=True)
+        for (path, _), found in zip(read, answers, strict=True)
         for rank, (name, probability) in enumerate(found, start=1)
     ]
     fields = ("picture", "rank", "class", "probability")
@@ -151,15 +151,15 @@ def predict(
         raise PictureError(" ".join(unreadable))
 
 
-def _read(files: Sequence[Path]) -> tuple[dict[Path, Pixels], list[str]]:
-    """The pictures that can be read, and what is wrong with the others."""
+def _read(files: Sequence[Path]) -> tuple[list[tuple[Path, Pixels]], list[str]]:
+    """The pictures that can be read, as often as they are named, and what is wrong with the others."""
     from explorer.pictures import PictureError, read_picture
 
-    read: dict[Path, Pixels] = {}
+    read: list[tuple[Path, Pixels]] = []
     unreadable = []
     for file in files:
         try:
-            read[file] = read_picture(file)
+            read.append((file, read_picture(file)))
         except PictureError as error:
             unreadable.append(str(error))
     return read, unreadable
