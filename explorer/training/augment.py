@@ -176,6 +176,16 @@ class Augmentation:
         return shift[:, :, None, None] * 255 * self.scale
 
 
+def plain_preparation(
+    mean: tuple[float, ...], std: tuple[float, ...], image_size: int, device: torch.device | str = "cpu"
+) -> Augmentation:
+    """From stored pictures to what a net takes, nothing drawn: the middle, normalised."""
+    mps = torch.device(device).type == "mps"
+    memory_format = torch.contiguous_format if mps else torch.channels_last
+    nothing_drawn = TrainConfig("digits", flip=False, crop_padding=0)
+    return Augmentation(nothing_drawn, mean, std, image_size, device=device, memory_format=memory_format)
+
+
 def stored_side(train: TrainConfig, image_size: int) -> int:
     """Side at which to keep the pictures, in pixels.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import ConfigError
-from explorer.train_config import TrainConfig
-from explorer.training.augment import Augmentation
+from explorer.training.augment import plain_preparation
 from explorer.training.backbones import Backbone
 from explorer.training.batches import on_device, read_batches
 from explorer.training.data import dataset_info, load_dataset
@@ -57,14 +57,16 @@ def source_shift(
         ConfigError: the net has no batch norm, or random weights; this machine has no such device.
     """
     net, config = backbone.model, backbone.config
-    norms = [(name, module) for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)]
-    if not norms or not backbone.source:
+    if not _norms(net) or not backbone.source:
         said = f"net={config.label()!r}"
         accepted = "a trained net with batch norm, such as shipped:resnet18"
         message = f"{said} remembers nothing of its training pictures: use {accepted}."
         raise ConfigError(message, key="no_memory_of_source", said=said)
     report = on_progress or (lambda share, what: None)
     where = resolve_device(device)
+    if next(net.parameters()).device.type != where.type:
+        net = copy.deepcopy(net).to(where)  # the caller's stays where it is
+    norms = _norms(net)
     each = max(2, pictures // max(1, dataset_info(data).num_classes))
     dataset = load_dataset(
         data,
@@ -76,13 +78,11 @@ def source_shift(
         on_progress=lambda share, what: report(share / 2, what),
     )
     mean, std = (backbone.mean, backbone.std) if backbone.mean else (dataset.mean, dataset.std)
-    plain = TrainConfig("digits", flip=False, crop_padding=0)
-    preparation = Augmentation(plain, mean, std, config.image_size, device=where)
+    preparation = plain_preparation(mean, std, config.image_size, where)
     split = on_device(dataset.train, where)
     key = content_key(net, split, preparation)
     kept = SHIFTS.load(key)
     if kept is None:
-        net = net.to(where)
         found: list[dict[str, Tensor]] = []
         batches = torch.split(torch.arange(len(split)), _AT_ONCE)
         with testing(net), _plane_means(norms) as seen:
@@ -109,6 +109,11 @@ def source_shift(
     )
 
 
+def _norms(net: nn.Module) -> list[tuple[str, nn.BatchNorm2d]]:
+    """The layers of batch norm with their names, in depth order."""
+    return [(name, module) for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)]
+
+
 def _distance(means: Tensor, norm: nn.BatchNorm2d) -> Tensor:
     """Mean over channels of the distance between two means, in standard deviations of the source."""
     assert norm.running_mean is not None
@@ -126,7 +131,7 @@ def _plane_means(norms: list[tuple[str, nn.BatchNorm2d]]) -> Iterator[dict[str, 
 
     def before(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def hook(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-            seen[name] = given[0].double().mean((2, 3)).cpu()  # (N, C)
+            seen[name] = given[0].float().mean((2, 3)).cpu().double()  # (N, C); MPS has no double
 
         return hook
 

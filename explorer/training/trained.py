@@ -21,8 +21,7 @@ from explorer.models.create import create_model
 from explorer.models.net import Net
 from explorer.models.stages import head_of
 from explorer.run_results import Evaluation
-from explorer.train_config import TrainConfig
-from explorer.training.augment import Augmentation, side_for
+from explorer.training.augment import Augmentation, plain_preparation, side_for
 from explorer.training.batches import on_device
 from explorer.training.checkpoints import BEST
 from explorer.training.data import load_dataset, shown_name
@@ -65,12 +64,7 @@ class Trained:
 
     def preparation(self, device: str = "cpu") -> Augmentation:
         """From uint8 pictures of the net's size or larger, of which the middle is taken, to what it takes."""
-        plain = TrainConfig("digits", flip=False, crop_padding=0)
-        mps = torch.device(device).type == "mps"
-        memory_format = torch.contiguous_format if mps else torch.channels_last
-        return Augmentation(
-            plain, self.mean, self.std, self.config.image_size, device=device, memory_format=memory_format
-        )
+        return plain_preparation(self.mean, self.std, self.config.image_size, device)
 
 
 def load_trained(weights: str, store: RunStore | None = None) -> Trained:

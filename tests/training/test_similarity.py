@@ -119,6 +119,30 @@ def test_the_net_stays_as_it_was(backbone: Backbone) -> None:
         assert all(torch.equal(value, before[name]) for name, value in backbone.model.state_dict().items())
 
 
+def test_only_means_are_in_double_precision(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apple's GPUs have none: what lies on a device is averaged in single precision, and then brought over."""
+    double, seen = torch.Tensor.double, []
+
+    def recorded(self: torch.Tensor) -> torch.Tensor:
+        seen.append(self.dim())
+        return double(self)
+
+    monkeypatch.setattr(torch.Tensor, "double", recorded)
+    source_shift(backbone, "digits", pictures=30)
+    assert seen
+    assert max(seen) <= 2  # (N, C) and (C,), no plane
+
+
+@pytest.mark.gpu
+def test_the_callers_net_stays_on_its_device(
+    backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = source_shift(backbone, "digits", pictures=40, device="cuda")
+    assert {parameter.device.type for parameter in backbone.model.parameters()} == {"cpu"}
+    monkeypatch.setenv("EXPLORER_HOME", str(tmp_path))  # nothing is kept there
+    assert found.shift == pytest.approx(source_shift(backbone, "digits", pictures=40, device="cpu").shift, abs=1e-3)
+
+
 def test_the_shipped_net_finds_digits_stranger_than_patches_of_photographs() -> None:
     net = load_backbone("resnet18", "shipped")
     textures, digits = (source_shift(net, data, pictures=30).shift for data in ("textures", "digits"))
