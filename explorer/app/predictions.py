@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import html
-import io
 import math
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from explorer import units
 from explorer.app import taking, training_store, uploads, widgets
@@ -22,6 +19,7 @@ from explorer.attribution_results import Attribution
 from explorer.cards import shipped_cards
 from explorer.errors import ConfigError, ExplorerError
 from explorer.export_results import Format
+from explorer.figures.examination_html import picture_source
 from explorer.figures.saliency import describe_saliency, plot_saliency, saliency_data
 from explorer.language import text
 from explorer.pictures import PHOTOGRAPHS, Pixels, photograph, read_picture, square
@@ -118,9 +116,7 @@ def answers(net: str | None, picture: Pixels) -> list[tuple[str, float]]:
 def answer_html(found: list[tuple[str, float]], picture: Pixels, classes: int, language: str) -> str:
     """The picture as the net sees it, its most probable classes, and of how many it had to choose."""
     rows = "".join(_row(name, share) for name, share in found)
-    stream = io.BytesIO()
-    Image.fromarray(square(picture, _THUMB)).save(stream, "PNG")
-    source = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+    source = picture_source(square(picture, _THUMB))
     alt = html.escape(text("transfer.use.seen", language))
     return (
         f'<figure class="answers"><img alt="{alt}" src="{source}" width="{_THUMB}" height="{_THUMB}">'

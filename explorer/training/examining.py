@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import torch
@@ -25,7 +24,7 @@ from explorer.training.augment import Augmentation, middle
 from explorer.training.batches import on_device, read_batches
 from explorer.training.draws import generator
 from explorer.training.evaluation import batch_size, confidence_interval, testing
-from explorer.training.reading import Report
+from explorer.training.reading import Report, part_of
 from explorer.training.runs import RunStore
 from explorer.training.sizing import sized, with_channels
 from explorer.training.speed import resolve_device
@@ -94,11 +93,11 @@ def examine(
     where = resolve_device(device)
     net = load_trained(trained, store) if isinstance(trained, str) else trained
     # The training pictures are not looked at: one of each class is the least that can be asked for.
-    net, dataset = with_data(net, data, subset=1, test_subset=test_subset, on_progress=partial(_part, report, 0, _READ))
+    net, dataset = with_data(net, data, subset=1, test_subset=test_subset, on_progress=part_of(report, 0, _READ))
     there, split = len(dataset.test), _drawn(dataset.test, most, net.seed)
     names, labels = dataset.summary.classes, split.labels.cpu()
     model, pictures = copy.deepcopy(net.model).to(where), on_device(split, where)
-    tell = partial(_part, report, _READ, 1.0)
+    tell = part_of(report, _READ, 1.0)
     answered, probability = _answers(model, pictures, net.preparation(str(where)), tell)
     confusion, classes = scores(labels, answered, names)
     low, high = confidence_interval(int((labels == answered).sum()), len(labels))
@@ -120,11 +119,6 @@ def examine(
         drawn_from=there if len(split) < there else None,
         chose_epoch=net.chosen_by if data is None or data == net.dataset else "none",
     )
-
-
-def _part(report: Report, low: float, high: float, share: float, what: str) -> None:
-    """Part of a longer work, from the share `low` to `high` of it."""
-    report(low + share * (high - low), what)
 
 
 def _drawn(split: Split, most: int | None, seed: int) -> Split:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +12,13 @@ from explorer.errors import ConfigError, join_or
 from explorer.examination_results import METHODS, Method, ProjectedNet, Projection
 from explorer.models.create import create_model
 from explorer.models.net import Net
-from explorer.train_config import TrainConfig
-from explorer.training.augment import Augmentation
+from explorer.training.augment import plain_preparation
 from explorer.training.backbones import Backbone
 from explorer.training.batches import on_device
 from explorer.training.data import load_dataset
 from explorer.training.draws import Positions, drawn
 from explorer.training.features import stage_features
-from explorer.training.reading import Report
+from explorer.training.reading import Report, part_of
 from explorer.training.runs import RunStore
 from explorer.training.speed import resolve_device
 from explorer.training.splits import Split
@@ -108,7 +105,7 @@ def project_features(
         raise ConfigError(message, key="range", said=said, low=_FEWEST_PICTURES, high=_LARGEST)
     report = on_progress or (lambda share, what: None)
     where = resolve_device(device)
-    after, dataset = with_data(after, data, subset=1, on_progress=partial(_part, report, 0, _READ))
+    after, dataset = with_data(after, data, subset=1, on_progress=part_of(report, 0, _READ))
     places = balanced(dataset.test.labels.numpy(), len(dataset.summary.classes), most, seed)
     if len(places) < _FEWEST_PICTURES:
         count = len(dataset.test)
@@ -122,9 +119,9 @@ def project_features(
         split_before = other.test.take(chosen)
     # A net that does not say how its pictures were normalised is given them as the other one is.
     own = (before.mean, before.std) if before.mean else (after.mean, after.std)
-    seen_before = _features(before.model, own, split_before, where, partial(_part, report, _READ, _BEFORE))
+    seen_before = _features(before.model, own, split_before, where, part_of(report, _READ, _BEFORE))
     theirs = (after.mean, after.std)
-    seen_after = _features(after.model, theirs, split, where, partial(_part, report, _BEFORE, _AFTER))
+    seen_after = _features(after.model, theirs, split, where, part_of(report, _BEFORE, _AFTER))
     unchanged = seen_before.shape == seen_after.shape and bool(np.array_equal(seen_before, seen_after))
     labels = split.labels.numpy()
     report(_AFTER, "projecting")
@@ -169,11 +166,6 @@ def perplexity(pictures: int) -> float:
     return min(_PERPLEXITY, max(1.0, (pictures - 1) / 3))
 
 
-def _part(report: Report, low: float, high: float, share: float, what: str = "computing features") -> None:
-    """Part of a longer work, from the share `low` to `high` of it."""
-    report(low + share * (high - low), what)
-
-
 def _take_the_same(before: Backbone, after: Trained) -> bool:
     """Whether both nets take pictures of the same size and channels."""
     one, other = before.config, after.config
@@ -185,14 +177,17 @@ def _features(
     statistics: tuple[tuple[float, ...], tuple[float, ...]],
     split: Split,
     where: torch.device,
-    on_progress: Callable[[float], None],
+    report: Report,
 ) -> _Floats:
     """What the head gets of each picture, (N, D)."""
     mean, std = statistics
-    plain = TrainConfig("digits", flip=False, crop_padding=0)
-    preparation = Augmentation(plain, mean, std, model.config.image_size, device=where)
+    preparation = plain_preparation(mean, std, model.config.image_size, where)
     net = copy.deepcopy(model).to(where)
-    [found] = stage_features(net, on_device(split, where), preparation, on_progress=on_progress).values()
+
+    def tell(share: float) -> None:
+        report(share, "computing features")
+
+    [found] = stage_features(net, on_device(split, where), preparation, on_progress=tell).values()
     return found.numpy()
 
 

@@ -50,6 +50,15 @@ def seldom(report: Report | None) -> Report:
     return tell
 
 
+def part_of(report: Report, low: float, high: float) -> Report:
+    """What tells `report` of a part of its work, from the share `low` to `high` of all of it.
+
+    >>> part_of(lambda share, what: print(share, what), 0.5, 1.0)(0.5, "testing")
+    0.75 testing
+    """
+    return lambda share, what: report(low + share * (high - low), what)
+
+
 def read_sized(path: Path, side: int, channels: int) -> Pixels:
     """The middle square of the picture in a file, its short side resized, (channels, side, side).
 
