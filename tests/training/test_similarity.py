@@ -134,6 +134,7 @@ def test_only_means_are_in_double_precision(backbone: Backbone, monkeypatch: pyt
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device: nothing here was tested")
 def test_the_callers_net_stays_on_its_device(
     backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
