@@ -84,12 +84,7 @@ def describe_stage_probes(results: Sequence[StageProbes], language: str = "en") 
             "last": _with_interval(last),
         }
         how = "best" if taken.validated is None else "chosen"
-        if taken is last:
-            key = "last"
-        elif how == "chosen" and last.accuracy > taken.high:
-            key = "worse"
-        else:
-            key = "tie" if last.accuracy >= taken.low else "earlier"
+        key = _compared(taken, last)
         sentences.append(text(f"caption.stageprobes.{how}.{key}", language, **words))
     trained = [result for result in results if result.weights]
     controls = [result for result in results if not result.weights]
@@ -99,6 +94,15 @@ def describe_stage_probes(results: Sequence[StageProbes], language: str = "en") 
         gained = "gain" if ours.low > theirs.high else "no_gain"
         sentences.append(text(f"caption.stageprobes.{gained}", language, points=f"{100 * gain:+.1f}"))
     return " ".join(sentences)
+
+
+def _compared(taken: StageProbe, last: StageProbe) -> str:
+    """The stage to take against the deepest one, as far as the test pictures can tell."""
+    if taken is last:
+        return "last"
+    if taken.validated is not None and last.accuracy > taken.high:
+        return "worse"
+    return "tie" if last.accuracy >= taken.low else "earlier"
 
 
 def _taken(result: StageProbes) -> StageProbe:
