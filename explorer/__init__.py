@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from explorer.figures.degradation import describe_degradation as describe_degradation
     from explorer.figures.degradation import lesson_frame as lesson_frame
     from explorer.figures.degradation import plot_degradation as plot_degradation
+    from explorer.figures.depth_sweep import depth_sweep_data as depth_sweep_data
+    from explorer.figures.depth_sweep import describe_depth_sweep as describe_depth_sweep
+    from explorer.figures.depth_sweep import plot_depth_sweep as plot_depth_sweep
     from explorer.figures.designs import describe_design as describe_design
     from explorer.figures.designs import design_data as design_data
     from explorer.figures.designs import plot_design as plot_design
@@ -116,6 +119,7 @@ if TYPE_CHECKING:
     from explorer.lessons.degradation import run_lesson as run_lesson
     from explorer.lessons.degradation import start_lesson as start_lesson
     from explorer.lessons.degradation import stop_lesson as stop_lesson
+    from explorer.lessons.depth_sweep import depth_sweep as depth_sweep
     from explorer.lessons.flow import flow_of as flow_of
     from explorer.lessons.flow import identity_of as identity_of
     from explorer.lessons.one_block import one_block as one_block
@@ -208,10 +212,13 @@ _HOMES = {
     "dataset_info": "explorer.training.data",
     "degradation_data": "explorer.figures.degradation",
     "departures": "explorer.departures",
+    "depth_sweep": "explorer.lessons.depth_sweep",
+    "depth_sweep_data": "explorer.figures.depth_sweep",
     "depthwise_separable": "explorer.analysis.calculators",
     "describe_confusion": "explorer.figures.confusion",
     "describe_constructed": "explorer.figures.constructed",
     "describe_degradation": "explorer.figures.degradation",
+    "describe_depth_sweep": "explorer.figures.depth_sweep",
     "describe_design": "explorer.figures.designs",
     "describe_diagram": "explorer.figures.diagram",
     "describe_effective": "explorer.figures.field_picture",
@@ -277,6 +284,7 @@ _HOMES = {
     "plot_confusion": "explorer.figures.confusion",
     "plot_constructed": "explorer.figures.constructed",
     "plot_degradation": "explorer.figures.degradation",
+    "plot_depth_sweep": "explorer.figures.depth_sweep",
     "plot_design": "explorer.figures.designs",
     "plot_diagram": "explorer.figures.diagram",
     "plot_experiment": "explorer.figures.transfer_experiment",

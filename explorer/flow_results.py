@@ -116,3 +116,24 @@ class IdentityFlow:
     pictures: int
     seed: int
     blocks: tuple[BlockFlow, ...]
+
+
+@dataclass(frozen=True)
+class DepthPoint:
+    """One net of a depth sweep: what reaches its first layer, and what its signal has become before the head.
+
+    Attributes:
+        kind: `plain`, `residual` or `pre-activation`.
+        norm: `batch` or `none`.
+        depth: layers with weights.
+        gradient: norm of the loss's gradient in the first layer's responses.
+        ratio: the same, divided by that of the last layer before the head.
+        signal: standard deviation of that last layer's responses, divided by the first layer's.
+    """
+
+    kind: str
+    norm: str
+    depth: int
+    gradient: float
+    ratio: float
+    signal: float

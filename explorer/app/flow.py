@@ -1,9 +1,10 @@
-"""Tab **Gradient flow**: signal and gradient by depth, and the "1 +" of the identity, nets beside each other."""
+"""Tab **Gradient flow**: signal and gradient by depth, the "1 +" of the identity, and net after net of every depth."""
 
 from __future__ import annotations
 
 import functools
 import html
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -20,9 +21,10 @@ from explorer.app.tab import Binding, Tab
 from explorer.app.training_layout import hidden
 from explorer.config import ModelConfig
 from explorer.errors import ConfigError, ExplorerError
+from explorer.figures.depth_sweep import Quantity, depth_sweep_data, describe_depth_sweep, plot_depth_sweep
 from explorer.figures.gradient_flow import QUANTITIES, describe_flow, flow_data, flow_name, plot_flow
 from explorer.figures.identity_flow import describe_identity, identity_data, plot_identity
-from explorer.flow_results import GradientFlow, IdentityFlow
+from explorer.flow_results import DepthPoint, GradientFlow, IdentityFlow
 from explorer.language import text
 from explorer.options import read_net
 
@@ -123,6 +125,58 @@ def _identity_card(identities: list[IdentityFlow], language: str) -> str:
     )
 
 
+def stream_sweep(language: str) -> Iterator[Charts]:
+    """Gradient and signal by depth, drawn anew with every depth: the shape first, then what lies between."""
+    from explorer.lessons.depth_sweep import DEPTHS, KINDS, NORMS
+
+    total, at_once = len(DEPTHS) * len(KINDS) * len(NORMS), len(KINDS) * len(NORMS)
+    going = progressive(lambda report: _swept(report, total))
+    shown, done = 0, 0
+    while True:
+        try:
+            share, _ = next(going)
+        except StopIteration as end:
+            yield *_sweep_cards(end.value, language), ""
+            return
+        done = round(share * total)
+        busy = widgets.busy(share, text("sweep.busy", language, done=done, total=total))
+        if done - shown >= 2 * at_once:  # two depths more
+            shown = done
+            yield *_sweep_cards(_points[:done], language), busy
+        else:
+            yield "", "", busy
+
+
+_points: list[DepthPoint] = []
+"""What has been measured so far: it is the same for everybody, and measured once."""
+
+_sweeping = threading.Lock()
+
+
+def _swept(report: Report, total: int) -> list[DepthPoint]:
+    from explorer.lessons.depth_sweep import depth_sweep
+
+    with _sweeping:
+        if len(_points) < total:
+            _points.clear()
+            for point in depth_sweep():
+                _points.append(point)
+                report(len(_points) / total, "")
+        return list(_points)
+
+
+def _sweep_cards(points: list[DepthPoint], language: str) -> tuple[str, str]:
+    data = depth_sweep_data(points)
+    cards = []
+    quantities: tuple[Quantity, ...] = ("ratio", "signal")
+    for quantity in quantities:
+        caption = describe_depth_sweep(points, quantity, language)
+        shown = data[["kind", "norm", "depth", quantity]]
+        figure = plot_depth_sweep(points, quantity, language)
+        cards.append(widgets.chart_value(figure, caption, shown, f"depth_{quantity}", language))
+    return cards[0], cards[1]
+
+
 # ---------------------------------------------------------------- choices
 
 
@@ -186,6 +240,11 @@ def build_flow_tab(state: PageState, language: str) -> Tab:
     gr.HTML(_sources(language), apply_default_css=False)
     gr.Markdown(f"### {words('identity')}\n{text('flow.identity.info', language)}", elem_classes="step")
     parts = widgets.chart(elem_id="flow-identity", height=400)
+    gr.Markdown(f"### {text('sweep.title', language)}\n{text('sweep.info', language)}", elem_classes="step")
+    sweep = gr.Button(text("sweep.go", language), size="sm", elem_id="flow-sweep")
+    sweeping = gr.HTML("", apply_default_css=False, elem_id="flow-sweeping")
+    ratios = widgets.chart(elem_id="flow-ratios", height=380)
+    signals = widgets.chart(elem_id="flow-signals", height=380)
     request = hidden("flow-request")
 
     def measured(query: str) -> Iterator[tuple[Any, Any, Any, Any]]:
@@ -196,6 +255,12 @@ def build_flow_tab(state: PageState, language: str) -> Tab:
         except ExplorerError as error:
             yield gr.skip(), gr.skip(), "", widgets.problem(sentence(error, language))
 
+    def swept() -> Iterator[tuple[Any, Any, Any]]:
+        for ratio, signal, busy in stream_sweep(language):
+            yield ratio or gr.skip(), signal or gr.skip(), busy
+
+    for look in (sweep.click, ratios.submit):  # the chart asks by itself when it is seen empty
+        look(guard(swept), None, [ratios, signals, sweeping], **STREAMING | {"trigger_mode": "once"})
     request.change(
         guard(measured), [request], [curves, parts, going, problem], js="() => [location.search]", **STREAMING
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,6 +11,8 @@ from explorer.app import flow
 from explorer.app.address import PageState, from_query, to_query
 from explorer.app.flow_choice import FlowChoice, choices, read_nets
 from explorer.errors import ConfigError, ExplorerError, UnknownNameError
+from explorer.flow_results import DepthPoint
+from explorer.lessons import depth_sweep
 
 STATE = PageState("flow")
 
@@ -63,3 +66,22 @@ def test_plain_nets_alone_have_no_identity() -> None:
 def test_a_run_that_is_gone_is_said() -> None:
     with pytest.raises(ExplorerError):
         list(flow.stream_flow(FlowChoice(("run:0a1b2c3d",)), "en"))
+
+
+def test_the_sweep_streams_and_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def sweep() -> Iterator[DepthPoint]:
+        calls.append(1)
+        for depth in depth_sweep.DEPTHS:
+            for norm in depth_sweep.NORMS:
+                for kind in depth_sweep.KINDS:
+                    yield DepthPoint(kind, norm, depth, 1.0, float(depth), 1.0)
+
+    monkeypatch.setattr(depth_sweep, "depth_sweep", sweep)
+    monkeypatch.setattr(flow, "_points", [])
+    for _ in range(2):
+        *_, (ratios, signals, going) = flow.stream_sweep("ko")
+        assert going == ""
+        assert len(json.loads(ratios)["figure"]["data"]) == len(json.loads(signals)["figure"]["data"]) == 6
+    assert calls == [1]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from explorer.errors import ConfigError
+from explorer.figures.depth_sweep import depth_sweep_data, describe_depth_sweep, plot_depth_sweep
 from explorer.figures.gradient_flow import QUANTITIES, describe_flow, flow_data, plot_flow
 from explorer.figures.identity_flow import describe_identity, identity_data, plot_identity
-from explorer.flow_results import BlockFlow, GradientFlow, IdentityFlow, LayerFlow
+from explorer.flow_results import BlockFlow, DepthPoint, GradientFlow, IdentityFlow, LayerFlow
 
 
 def layer(depth: int, gradient: float, shortcut: bool = False) -> LayerFlow:
@@ -87,3 +88,17 @@ def test_the_parts_of_the_identity_and_their_words() -> None:
     assert "lets 80 to 90 % of the gradient's norm on" in describe_identity(broken)
     assert "80~90 %" in describe_identity(broken, "ko")
     assert list(identity_data(found)["kind"]) == ["identity", "padding", "identity"]
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_depth_sweep_has_a_line_for_each_kind(language: str) -> None:
+    points = [DepthPoint("plain", norm, depth, 1.0, depth / 2, 0.5) for depth in (56, 8) for norm in ("batch", "none")]
+    figure = plot_depth_sweep([*points, DepthPoint("residual", "batch", 20, 1.0, 3.0, 1.0)], "ratio", language)
+    assert [list(trace.x) for trace in figure.data] == [[8, 56], [20], [8, 56]]
+    assert list(figure.data[0].y) == [4, 28]
+    assert {figure.layout.xaxis.type, figure.layout.yaxis.type} == {"log"}
+    assert len({(trace.line.color, trace.line.dash) for trace in figure.data}) == 3
+    assert len(depth_sweep_data(points)) == 4
+    assert describe_depth_sweep(points, "signal", language)
+    said = describe_depth_sweep(points)
+    assert "plain, batch norm: from 8 to 56 layers the ratio goes from 4 to 28." in said

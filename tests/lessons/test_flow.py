@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from explorer import ModelConfig, TrainConfig
-from explorer.errors import ConfigError
+from explorer.errors import ConfigError, ExplorerError
 from explorer.jobs.running import run_here
+from explorer.lessons.depth_sweep import depth_sweep
 from explorer.lessons.flow import flow_of, identity_of
 from explorer.training.runs import RunStore
 
@@ -68,3 +69,28 @@ def test_a_run_is_measured_with_what_it_has_learned(tmp_path: Path) -> None:
 def test_a_batch_that_cannot_be(pictures: int) -> None:
     with pytest.raises(ConfigError, match=r"pictures=.* is not possible: use a whole number from 2 to 512"):
         flow_of("plain20", pictures=pictures)
+
+
+# ---------------------------------------------------------------- depth after depth
+
+
+def test_the_sweep_measures_what_one_net_measures() -> None:
+    points = list(depth_sweep(["plain", "pre-activation"], [8, 20], ["batch"]))
+    assert [(point.kind, point.depth) for point in points] == [
+        *(("plain", 8), ("pre-activation", 8), ("plain", 20), ("pre-activation", 20)),
+    ]
+    layers = flow_of(ModelConfig("resnet20", residual=False), pictures=16).main_path[:-1]
+    assert points[2].gradient == pytest.approx(layers[0].activation_gradient, rel=1e-4)
+    assert points[2].ratio == pytest.approx(layers[0].activation_gradient / layers[-1].activation_gradient, rel=1e-4)
+    assert points[2].signal == pytest.approx(layers[-1].std / layers[0].std, rel=1e-4)
+    assert points[2].ratio > points[0].ratio
+    assert points[2].ratio > points[3].ratio
+
+
+@pytest.mark.parametrize(
+    ("kinds", "depths", "said"),
+    [(["some"], [20], "kind='some'"), (["plain"], [18], "depth=18 is not possible: use 6n"), (["plain"], [21], "21")],
+)
+def test_a_sweep_that_cannot_be(kinds: list[str], depths: list[int], said: str) -> None:
+    with pytest.raises(ExplorerError, match=said):
+        list(depth_sweep(kinds, depths))
