@@ -63,7 +63,7 @@ def describe_depth_sweep(points: Sequence[DepthPoint], quantity: Quantity = "rat
     sentences = []
     for (kind, norm), line in _lines(points).items():
         if len(line) > 1:
-            ends = {"shallow": line[0].depth, "deep": line[-1].depth}
+            ends: dict[str, object] = {"shallow": line[0].depth, "deep": line[-1].depth}
             ends |= {"first": magnitude(getattr(line[0], quantity)), "last": magnitude(getattr(line[-1], quantity))}
             sentences.append(text(f"caption.sweep.{quantity}", language, net=_name(kind, norm, language), **ends))
     return " ".join(sentences)
