@@ -32,10 +32,10 @@ def advise(
     device: Annotated[str, typer.Option(metavar="NAME", help="Where to compute.")] = "auto",
     format: Format = "table",
 ) -> None:
-    """Advise how to train a net that has learned before on other data.
+    """Advise how to go on with a trained net.
 
-    By CS231n's matrix: little or more data, similar to the old pictures or different from them. Batch norm remembers
-    the old ones.
+    On other data, by CS231n's matrix: little or more of it, similar to the old pictures or different from them. Batch
+    norm remembers the old ones.
     """
     writers.checked_format(format)
     from explorer.lessons.advice import LITTLE_BELOW

@@ -33,7 +33,10 @@ def examine(
         Path | None, typer.Option(metavar="FILE.html", help="Write a page with all of it, pictures too.")
     ] = None,
 ) -> None:
-    """Examine a trained net: what it confuses, how well it does on each class, where it is wrong and sure."""
+    """Examine what a trained net confuses.
+
+    How well it does on each class, and where it is wrong and sure.
+    """
     writers.checked_format(format)
     if out is not None:
         _check_place(out)

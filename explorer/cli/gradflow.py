@@ -38,7 +38,7 @@ def gradflow(
     ] = None,
     format: Format = "table",
 ) -> None:
-    """Measure signal and gradient at every layer of nets, on one batch."""
+    """Measure signal and gradient at every layer."""
     writers.checked_format(format)
     if not nets and not run:
         raise ConfigError("No net is named: name one or several, such as plain56 resnet56.")

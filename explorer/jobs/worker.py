@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, UnknownNameError
 from explorer.jobs.running import is_first_process, run_here
 from explorer.training.callbacks import Callback
 from explorer.training.runs import RunStore
@@ -53,7 +53,22 @@ def main(arguments: Sequence[str]) -> int:
     store = RunStore(Path(folder))
     for run_id in run_ids if is_first_process() else ():
         store.adopt(run_id)  # all of them now: one that is stopped and queued anew later is another process's
-    return max([_train(store, run_id, asked) for run_id in run_ids], default=0)
+    codes, left = [0], list(run_ids)
+    while left:
+        # By the queue, not as they were named: one that was queued anew meanwhile stands behind the others, which
+        # would wait for it in vain if it were waited for first.
+        run_id = min(left, key=lambda each: _place(store, each))
+        left.remove(run_id)
+        codes.append(_train(store, run_id, asked))
+    return max(codes)
+
+
+def _place(store: RunStore, run_id: str) -> int:
+    """How many runs are before it; of one that was deleted meanwhile, none."""
+    try:
+        return store.revision(run_id)[2]
+    except UnknownNameError:
+        return 0
 
 
 def _train(store: RunStore, run_id: str, asked: threading.Event) -> int:
