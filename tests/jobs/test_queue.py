@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -134,3 +135,19 @@ def test_two_with_one_name(store: RunStore, net: ModelConfig, short: TrainConfig
         submit(store, net, short, name="mine")
     assert len(store.list()) == 1
     assert not queue._WORKERS
+
+
+def test_a_worker_goes_by_the_queue_not_by_the_order_that_it_was_given(
+    store: RunStore, net: ModelConfig, short: TrainConfig
+) -> None:
+    """A run that was stopped and queued anew stands behind: waited for first, it would wait for the others in vain."""
+    first, second = (store.create(net, short.replace(epochs=1), name=name) for name in ("first", "second"))
+    store.request_stop(first.run_id)
+    store.requeue(first.run_id)
+    command = [sys.executable, "-m", "explorer.jobs.worker", str(store.path), "first", "second"]
+    for run in (first, second):
+        store.adopt(run.run_id, slots={"cpu"})
+    worker = subprocess.run(command, timeout=120, capture_output=True, text=True, check=False)
+    assert worker.returncode == 0, worker.stderr
+    assert [store.get(name).status for name in ("first", "second")] == ["finished", "finished"]
+    assert worker.stdout.split() == ["second:", "finished", "first:", "finished"]
