@@ -4,7 +4,7 @@ Every strategy is trained on every amount of every data set under every seed. Wh
 again, so that it may be interrupted.
 
     python -m benchmarks.advice [--net resnet20] [--data textures digits faces] [--sizes 5 20 80] [--seeds 5]
-                                [--folder build/advice]
+                                [--tested 40] [--folder build/advice]
 """
 
 from __future__ import annotations
@@ -17,24 +17,20 @@ from explorer.errors import UnknownNameError
 from explorer.jobs.running import run_here
 from explorer.lessons.advice import STAGES, advise
 from explorer.lessons.transfer_experiment import SCRATCH_STRATEGY, plan_experiment
+from explorer.run_results import Run
 from explorer.training.backbones import Backbone, load_backbone
-from explorer.training.data import load_dataset
 from explorer.training.runs import RunStore
 from explorer.training.similarity import source_shift
 from explorer.training.stage_probes import probe_stages
 
 STRATEGIES = (SCRATCH_STRATEGY, "probe", "last", "layerwise", "all")
-TESTED = 40
-"""Test pictures of a class."""
-
 Accuracies = dict[tuple[str, int], list[float]]
 """By strategy and amount, one a seed."""
 
 
-def trained(backbone: Backbone, data: str, sizes: list[int], seeds: int, store: RunStore) -> Accuracies:
+def trained(backbone: Backbone, data: str, sizes: list[int], seeds: int, tested: int, store: RunStore) -> Accuracies:
     """Train what is missing; the accuracies of all."""
     config, found = backbone.config, Accuracies()
-    dataset = load_dataset(data, image_size=config.image_size, channels=config.in_channels, test_subset=TESTED)
     for size in sizes:
         for strategy in STRATEGIES:
             plan = plan_experiment(
@@ -45,22 +41,22 @@ def trained(backbone: Backbone, data: str, sizes: list[int], seeds: int, store: 
                 sizes=[size],
                 seeds=range(seeds),
                 store=store,
-                test_subset=TESTED,
+                test_subset=tested,
             )
             for model, train in plan.pairs:
                 if strategy == SCRATCH_STRATEGY:
                     model = backbone.config.replace(num_classes=model.num_classes, seed=train.seed)
-                name = f"{config.arch}-{dataset.summary.name}-{strategy}-{size}-{train.seed}".replace("/", "-")
+                name = f"{config.arch}-{Path(data).name}-{strategy}-{size}-{train.seed}"
                 run = _finished(name, store) or run_here(store, store.create(model, train, name=name).run_id)
                 found.setdefault((strategy, size), []).append(1 - run.epochs[-1].test_error)
         for seed in range(seeds):
-            probes = probe_stages(backbone, data, subset=size, test_subset=TESTED, seed=seed)
+            probes = probe_stages(backbone, data, subset=size, test_subset=tested, seed=seed)
             found.setdefault((STAGES, size), []).append(probes.chosen.accuracy)
-        print(f"{data}, {size} a class: done", flush=True)
+        print(f"{Path(data).name}, {size} a class: done", flush=True)
     return found
 
 
-def _finished(name: str, store: RunStore) -> object | None:
+def _finished(name: str, store: RunStore) -> Run | None:
     try:
         run = store.get(name)
     except UnknownNameError:
@@ -78,6 +74,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", default=["textures", "digits", "faces"])
     parser.add_argument("--sizes", type=int, nargs="+", default=[5, 20, 80])
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--tested", type=int, default=40, help="test pictures of a class")
     parser.add_argument("--folder", type=Path, default=Path("build/advice"))
     asked = parser.parse_args()
     store = RunStore(asked.folder)
@@ -86,7 +83,7 @@ def main() -> None:
     try:
         for data in asked.data:
             shift = source_shift(backbone, data).shift
-            found = trained(backbone, data, asked.sizes, asked.seeds, store)
+            found = trained(backbone, data, asked.sizes, asked.seeds, asked.tested, store)
             _print_accuracies(data, shift, found, asked.sizes)
             for size in asked.sizes:
                 advice = advise(size, shift)
@@ -94,7 +91,7 @@ def main() -> None:
                 best = max(means, key=means.__getitem__)
                 regret, lectures = (100 * (means[best] - means[one]) for one in (advice.strategy, advice.lecture))
                 quadrant = f"{'little' if advice.little else 'more'}, {'similar' if advice.similar else 'different'}"
-                rows.append((data, size, quadrant, advice.strategy, best, regret, advice.lecture, lectures))
+                rows.append((Path(data).name, size, quadrant, advice.strategy, best, regret, advice.lecture, lectures))
     finally:
         store.close()
     print("\n| data | a class | quadrant | proposed | best | regret, points | the lecture | its regret, points |")
@@ -106,7 +103,7 @@ def main() -> None:
 
 
 def _print_accuracies(data: str, shift: float, found: Accuracies, sizes: list[int]) -> None:
-    print(f"\n{data}: shift {shift:.2f}; test accuracy, %, mean ± standard deviation\n")
+    print(f"\n{Path(data).name}: shift {shift:.2f}; test accuracy, %, mean ± standard deviation\n")
     print(f"| strategy | {' | '.join(f'{size} a class' for size in sizes)} |\n|---|{'---|' * len(sizes)}")
     for strategy in dict.fromkeys(strategy for strategy, _ in found):
         cells = [_spread(found[strategy, size]) for size in sizes]
