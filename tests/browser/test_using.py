@@ -27,7 +27,7 @@ def best(visitor: Visitor) -> str:
     return visitor.find("#use-answers th").first.inner_text()
 
 
-@pytest.mark.parametrize("path", [TAB, f"/ko{TAB[1:]}"])
+@pytest.mark.parametrize("path", [TAB, pytest.param(f"/ko{TAB[1:]}", marks=pytest.mark.slow)])
 def test_the_evidence_of_the_best_class_and_of_another(visit: Visit, path: str) -> None:
     visitor = visit(path)
     expect(visitor.find("#use-class")).to_be_hidden()
@@ -74,7 +74,10 @@ def test_a_picture_from_the_camera(visit: Visit) -> None:
     assert best(visitor) in visitor.caption("use-evidence")
 
 
-@pytest.mark.parametrize(("path", "said"), [(TAB, "No camera here"), (f"/ko{TAB[1:]}", "카메라를 쓸 수 없습니다")])
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [(TAB, "No camera here"), pytest.param(f"/ko{TAB[1:]}", "카메라를 쓸 수 없습니다", marks=pytest.mark.slow)],
+)
 def test_where_the_browser_lends_no_camera_the_page_says_so(visit: Visit, path: str, said: str) -> None:
     visitor = visit(None)
     visitor.page.add_init_script("Object.defineProperty(window, 'isSecureContext', { value: false })")
