@@ -6,7 +6,8 @@ from explorer.errors import ConfigError
 from explorer.transfer_results import SIMILAR_BELOW, Advice
 
 LITTLE_BELOW = 20
-"""Training pictures of a class. The lecture gives no figure; benchmarks/README.md says what this one costs."""
+"""Training pictures of a class. The lecture gives no figure; this one is a guess, which `benchmarks.advice` puts to the
+test."""
 
 STAGES = "stages"
 """Not a training: linear probes on every stage, of which cross-validation chooses one."""
@@ -21,6 +22,7 @@ LECTURE = {
 linear classifiers at other stages; fine-tune a few layers; fine-tune many layers."""
 
 PROPOSED = LECTURE
+"""What the page proposes: the lecture's matrix, as long as no measurement speaks against it."""
 
 
 def advise(per_class: float, shift: float) -> Advice:
