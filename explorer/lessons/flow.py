@@ -14,8 +14,7 @@ from explorer.errors import ConfigError
 from explorer.flow_results import GradientFlow, IdentityFlow
 from explorer.models.create import as_config, create_model
 from explorer.models.net import Net
-from explorer.train_config import TrainConfig
-from explorer.training.augment import Augmentation
+from explorer.training.augment import plain_preparation
 from explorer.training.data import dataset_info, load_dataset
 from explorer.training.fitting import adapt_to_data
 from explorer.training.runs import RunStore
@@ -112,8 +111,7 @@ def _ready(net: str | ModelConfig, run: str, data: str, pictures: int, seed: int
         data, image_size=config.image_size, channels=config.in_channels, subset=each, test_subset=1, seed=seed
     )
     order = _drawn(dataset, pictures, seed)
-    plain = TrainConfig("digits", flip=False, crop_padding=0)
-    preparation = Augmentation(plain, dataset.mean, dataset.std, config.image_size)
+    preparation = plain_preparation(dataset.mean, dataset.std, config.image_size)
     x = preparation(dataset.train.pictures(order))  # (N, C, H, W)
     return _Ready(create_model(config), x, dataset.train.labels[order], "", dataset.summary.name)
 

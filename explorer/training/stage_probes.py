@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from functools import partial
 from itertools import accumulate
@@ -9,15 +10,14 @@ from itertools import accumulate
 import torch
 
 from explorer.models.stages import stages
-from explorer.train_config import TrainConfig
-from explorer.training.augment import Augmentation
+from explorer.training.augment import plain_preparation
 from explorer.training.backbones import Backbone
 from explorer.training.batches import on_device
 from explorer.training.data import load_dataset
 from explorer.training.evaluation import confidence_interval
 from explorer.training.features import feature_names, stage_features
 from explorer.training.linear import cross_validated, fit_linear
-from explorer.training.reading import Report
+from explorer.training.reading import Report, part_of
 from explorer.training.speed import resolve_device
 from explorer.transfer_results import StageProbe, StageProbes
 
@@ -64,13 +64,14 @@ def probe_stages(
         on_progress=report,
     )
     mean, std = (backbone.mean, backbone.std) if backbone.mean else (dataset.mean, dataset.std)
-    plain = TrainConfig("digits", flip=False, crop_padding=0)
-    preparation = Augmentation(plain, mean, std, config.image_size, device=where)
-    net = backbone.model.to(where)
+    preparation = plain_preparation(mean, std, config.image_size, where)
+    # The caller's net stays where it is.
+    net = backbone.model if where.type == "cpu" else copy.deepcopy(backbone.model).to(where)
     names = feature_names(net)
     found = []
     for split, low, high in ((dataset.train, 0.0, 0.6), (dataset.test, 0.6, 0.8)):
-        tell = partial(_told, report, low, high)
+        part = part_of(report, low, high)
+        tell = partial(_told, part)
         found.append(stage_features(net, on_device(split, where), preparation, names=names, on_progress=tell))
     train, test = found
     depths = dict(zip(names, _depths(backbone), strict=True))
@@ -96,8 +97,8 @@ def probe_stages(
     )
 
 
-def _told(report: Report, low: float, high: float, share: float) -> None:
-    report(low + share * (high - low), "computing features")
+def _told(report: Report, share: float) -> None:
+    report(share, "computing features")
 
 
 def _depths(backbone: Backbone) -> list[int]:
