@@ -101,7 +101,7 @@ def test_export_takes_shipped_nets_and_files(store: RunStore, run: Command, tmp_
         (["a", "--out", "a", "--format", "pt"], "use safetensors or onnx"),
         (["a", "--out", "a.safetensors"], "There is no checkpoint"),
         (["b", "--out", "a.safetensors"], "Unknown run 'b'"),
-        (["shipped:vgg_a", "--out", "a.safetensors"], "No weights of vgg_a come with explorer"),
+        (["shipped:vgg_b", "--out", "a.safetensors"], "No weights of vgg_b come with explorer"),
         (["shipped:resnet18", "--out", "a.safetensors", "--last"], "has one state only"),
     ],
 )
