@@ -89,17 +89,16 @@ def main() -> None:
                 advice = advise(size, shift)
                 means = {one: mean(values) for (one, amount), values in found.items() if amount == size}
                 best = max(means, key=means.__getitem__)
-                regret, lectures = (100 * (means[best] - means[one]) for one in (advice.strategy, advice.lecture))
+                regret = 100 * (means[best] - means[advice.strategy])
                 quadrant = f"{'little' if advice.little else 'more'}, {'similar' if advice.similar else 'different'}"
-                rows.append((Path(data).name, size, quadrant, advice.strategy, best, regret, advice.lecture, lectures))
+                rows.append((Path(data).name, size, quadrant, advice.strategy, best, regret))
     finally:
         store.close()
-    print("\n| data | a class | quadrant | proposed | best | regret, points | the lecture | its regret, points |")
-    print("|---|---|---|---|---|---|---|---|")
-    for *words, regret, lecture, lectures in rows:
-        print(f"| {' | '.join(map(str, words))} | {regret:.1f} | {lecture} | {lectures:.1f} |")
-    regrets = [row[5] for row in rows]
-    print(f"\nMean regret {mean(regrets):.1f} points (the lecture's {mean(row[7] for row in rows):.1f}).")
+    print("\n| data | a class | quadrant | proposed | best | regret, points |")
+    print("|---|---|---|---|---|---|")
+    for *words, regret in rows:
+        print(f"| {' | '.join(map(str, words))} | {regret:.1f} |")
+    print(f"\nMean regret {mean(row[-1] for row in rows):.1f} points.")
 
 
 def _print_accuracies(data: str, shift: float, found: Accuracies, sizes: list[int]) -> None:

@@ -21,12 +21,9 @@ LECTURE = {
 """(little, similar): CS231n's lecture on architectures, "transfer learning": a linear classifier on the top layer; try
 linear classifiers at other stages; fine-tune a few layers; fine-tune many layers."""
 
-PROPOSED = LECTURE
-"""What the page proposes: the lecture's matrix, as long as no measurement speaks against it."""
-
 
 def advise(per_class: float, shift: float) -> Advice:
-    """The quadrant of the matrix, what it proposes, and what the lecture says.
+    """The quadrant of the matrix, and what it proposes.
 
     Args:
         per_class: training pictures of a class.
@@ -45,4 +42,4 @@ def advise(per_class: float, shift: float) -> Advice:
         message = f"shift={shift!r} is not possible: use a number from 0."
         raise ConfigError(message, key="from", said=f"shift={shift!r}", low=0)
     where = per_class < LITTLE_BELOW, shift < SIMILAR_BELOW
-    return Advice(*where, strategy=PROPOSED[where], lecture=LECTURE[where])
+    return Advice(*where, strategy=LECTURE[where])
