@@ -11,7 +11,8 @@ STRENGTH = 0.1
 """Inverse weight of the L2 penalty (scikit-learn's C) on standardised features: one value for 5 and for 500 pictures a
 class. Not chosen by test pictures."""
 
-_FOLDS = 3
+FOLDS = 3
+"""Parts that the training pictures are divided into for cross-validation, or as many as the rarest class has."""
 
 _ABSENT = -20.0
 """What the bias of a class without a picture is below the others'."""
@@ -75,7 +76,7 @@ def cross_validated(features: Tensor, labels: Tensor, classes: int, *, seed: int
     if min(counts) < 2 or len(counts) < 2:
         return None
     right = 0
-    folds = StratifiedKFold(min(_FOLDS, *counts), shuffle=True, random_state=seed)
+    folds = StratifiedKFold(min(FOLDS, *counts), shuffle=True, random_state=seed)
     for fitted, kept in folds.split(features.numpy(), labels.numpy()):
         weight, bias = fit_linear(features[fitted], labels[fitted], classes)
         right += int(((features[kept] @ weight.T + bias).argmax(1) == labels[kept]).sum())

@@ -111,3 +111,16 @@ def test_the_training_pictures_choose_the_stage(result: StageProbes) -> None:
 def test_every_stage_is_cross_validated() -> None:
     result = probe_stages(load_backbone(NET, "none"), "digits", subset=10, device="cpu")
     assert all(probe.validated is not None and abs(probe.validated - probe.accuracy) < 0.25 for probe in result.probes)
+
+
+def test_asked_again_nothing_is_fitted_unless_something_is_different(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = load_backbone(NET, "none")
+    first = probe_stages(backbone, "digits", subset=2, device="cpu")
+
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("it was fitted")
+
+    monkeypatch.setattr("explorer.training.stage_probes.fit_linear", refused)
+    assert probe_stages(backbone, "digits", subset=2, device="cpu").probes == first.probes
+    with pytest.raises(AssertionError, match="it was fitted"):
+        probe_stages(backbone, "digits", subset=2, seed=1, device="cpu")
