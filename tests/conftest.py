@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 GOLDEN = Path(__file__).parent / "golden"
+LARGE = re.compile(r"(?:plain|resnet|preact_resnet)(?:1001|1202)|resnet1(?:01|52)|vgg1[369](?:_bn)?|googlenet_5x5")
+"""Nets that take seconds each; a smaller one of the same kind is in every list that they are in."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,6 +20,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write tests/golden/ anew from what the tests see now; read the difference before you commit it",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and item.get_closest_marker("each_net"):
+            values = item.callspec.params.values()
+            if any(isinstance(value, str) and LARGE.fullmatch(value) for value in values):
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

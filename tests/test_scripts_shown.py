@@ -49,7 +49,10 @@ def answers(script: str, net: Path, picture: Path) -> list[tuple[str, float]]:
     return [(name, float(share.rstrip("%"))) for share, name in lines]
 
 
-@pytest.mark.parametrize("picture", ["coffee.png", "camera.png", "rocket turned.jpg"])
+@pytest.mark.parametrize(
+    "picture",
+    ["camera.png", *(pytest.param(one, marks=pytest.mark.slow) for one in ("coffee.png", "rocket turned.jpg"))],
+)
 def test_both_say_the_same(exported: Path, picture: str) -> None:
     with_explorer = answers("predict.py", exported / "net.safetensors", exported / picture)
     without = answers("use_onnx.py", exported / "net.onnx", exported / picture)

@@ -316,6 +316,7 @@ print(table.totals.parameter_bytes, (resource.getrusage(resource.RUSAGE_SELF).ru
 """
 
 
+@pytest.mark.each_net
 @pytest.mark.skipif(sys.platform == "win32", reason="the resource module is Unix's")
 @pytest.mark.parametrize(("name", "weights_mb"), [("vgg_e", 574), ("resnet152", 240)])
 def test_no_weights_are_allocated(name: str, weights_mb: int) -> None:

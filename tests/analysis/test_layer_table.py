@@ -125,6 +125,7 @@ def test_alexnets_first_layers() -> None:
 # ---------------------------------------------------------------- structure
 
 
+@pytest.mark.each_net
 @pytest.mark.parametrize("name", [entry.name for entry in entries()])
 def test_depth_is_counted_as_in_the_papers(name: str) -> None:
     table = layer_table(name)

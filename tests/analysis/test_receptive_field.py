@@ -292,6 +292,7 @@ def measurable(table: LayerTable, model: nn.Module) -> dict[str, ReceptiveField]
     }
 
 
+@pytest.mark.each_net
 @pytest.mark.parametrize("name", SMALL_NETS)
 def test_regions_are_where_the_gradient_is(name: str) -> None:
     """The box around all pixels with a gradient, for units inside and at the borders of every layer."""

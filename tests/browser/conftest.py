@@ -27,7 +27,7 @@ from explorer.language import LANGUAGES, text
 
 pytest.importorskip("playwright.sync_api", reason="browser tests need Playwright: pip install -e .[dev]")
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Playwright, Request, expect, sync_playwright
 
 HOW_TO_GET_ONE = (
     "there is no Chromium or Chrome: install one (Debian: apt-get install chromium), "
@@ -158,6 +158,7 @@ class Visitor:
         complaints: what went wrong on the page so far.
         asked: what the page asked the app for and has no answer to yet.
         streams: what the app is still computing for the page, coarse to fine.
+        heard: what listens to the page, by event.
     """
 
     page: Page
@@ -165,15 +166,28 @@ class Visitor:
     complaints: list[str] = field(default_factory=list)
     asked: list[Request] = field(default_factory=list)
     streams: list[Request] = field(default_factory=list)
+    heard: dict[str, Callable[[Any], None]] = field(default_factory=dict)
 
     def watch(self) -> None:
-        self.page.on("console", lambda message: self._console(message.type, message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
-        self.page.on("request", self._request)
-        self.page.on("requestfinished", self._done)
-        self.page.on("requestfailed", self._done)
-        self.page.on("response", lambda response: self._response(response.status, response.url))
-        self.page.on("crash", lambda _: self.complaints.append("the page crashed"))
+        self.heard = {
+            "console": lambda message: self._console(message.type, message.text),
+            "pageerror": lambda error: self.complaints.append(f"page error: {error}"),
+            "request": self._request,
+            "requestfinished": self._done,
+            "requestfailed": self._done,
+            "response": lambda response: self._response(response.status, response.url),
+            "crash": lambda _: self.complaints.append("the page crashed"),
+        }
+        for event, heard in self.heard.items():
+            self.page.on(event, heard)  # type: ignore[call-overload]
+
+    def leave(self) -> None:
+        """Take everything along that the next visitor of this tab should not find."""
+        for event, heard in self.heard.items():
+            self.page.remove_listener(event, heard)
+        self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        self.page.context.clear_cookies()
+        self.page.goto("about:blank")
 
     def _console(self, kind: str, words: str) -> None:
         if kind == "error":
@@ -310,27 +324,46 @@ class Visitor:
 Visit = Callable[..., Visitor]
 
 
+@pytest.fixture(scope="session")
+def tabs_left() -> list[Page]:
+    """Tabs that visitors with the usual settings have left: a page opens there in half the time."""
+    return []
+
+
 @pytest.fixture
-def visit(browser: Browser, app_url: str) -> Iterator[Visit]:
-    """Send a visitor to a path; more than one at once if need be. In the end nobody may have a complaint."""
-    contexts: list[BrowserContext] = []
+def visit(browser: Browser, app_url: str, tabs_left: list[Page]) -> Iterator[Visit]:
+    """Send a visitor to a path; more than one at once if need be. In the end nobody may have a complaint.
+
+    With settings, or without a path, the visitor has a browser window that nobody has used before.
+    """
     visitors: list[Visitor] = []
+    usual: list[Visitor] = []
 
     def send(path: str | None = "/", *, language: str = "en-US", **settings: Any) -> Visitor:
-        context = browser.new_context(
-            **{"viewport": DESKTOP, "locale": language, "reduced_motion": "reduce"} | settings
-        )
-        context.set_default_timeout(TIMEOUT_MS)
-        contexts.append(context)
-        visitor = Visitor(context.new_page(), app_url)
+        as_usual = path is not None and language == "en-US" and not settings
+        if as_usual and tabs_left:
+            page = tabs_left.pop()
+        else:
+            context = browser.new_context(
+                **{"viewport": DESKTOP, "locale": language, "reduced_motion": "reduce"} | settings
+            )
+            context.set_default_timeout(TIMEOUT_MS)
+            page = context.new_page()
+        visitor = Visitor(page, app_url)
         visitor.watch()
         visitors.append(visitor)
+        if as_usual:
+            usual.append(visitor)
         if path is not None:
             visitor.go(path)
         return visitor
 
     yield send
     complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
-    for context in contexts:
-        context.close()
+    for visitor in visitors:
+        if visitor in usual and not complaints and visitor.page.context.pages == [visitor.page]:
+            visitor.leave()
+            tabs_left.append(visitor.page)
+        else:
+            visitor.page.context.close()
     assert complaints == []

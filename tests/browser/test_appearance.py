@@ -157,7 +157,7 @@ def test_every_word_can_be_read_in_light_and_dark(visit: Visit, scheme: str) -> 
 
 
 def test_plots_follow_the_switch_to_dark(visit: Visit) -> None:
-    visitor = visit("/?model=vgg_a")
+    visitor = visit("/?model=vgg_a", color_scheme="light")
     visitor.drawn("diagram")
 
     def ink() -> str:

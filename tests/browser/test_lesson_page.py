@@ -93,7 +93,7 @@ def test_one_block_learns_by_itself(visit: Visit) -> None:
     visitor.quiet(streams=True)
 
 
-@pytest.mark.parametrize("page", ["", "ko"])
+@pytest.mark.parametrize("page", ["ko", pytest.param("", marks=pytest.mark.slow)])
 def test_a_phone_never_scrolls_sideways(visit: Visit, lesson: str, page: str) -> None:
     query = f"/{page}?tab=degradation&nets={','.join(NETS)}&lesson={lesson}&guess=-"
     visitor = visit(query, viewport=PHONE, has_touch=True, is_mobile=True, color_scheme="dark")

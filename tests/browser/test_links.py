@@ -78,8 +78,15 @@ def test_the_way_back_leads_out_of_the_page(visit: Visit) -> None:
             ["nowhere", "architecture, compare, field"],
             "resnet34 · shortcut A",
         ),
-        ("/?model=resnet35&image_size=96", ["resnet35", "resnet34"], "vgg_d · image_size 96"),
-        ("/?model=resnet34&shortcut=Q&width=0.5", ["shortcut='Q'"], "resnet34 · width 0.5"),
+        pytest.param(
+            "/?model=resnet35&image_size=96",
+            ["resnet35", "resnet34"],
+            "vgg_d · image_size 96",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "/?model=resnet34&shortcut=Q&width=0.5", ["shortcut='Q'"], "resnet34 · width 0.5", marks=pytest.mark.slow
+        ),
         ("/ko?model=resnet34&colour=red", ["링크", "colour"], "resnet34"),
     ],
 )
@@ -122,6 +129,7 @@ def test_two_visitors_do_not_mix(visit: Visit) -> None:
     assert "vgg_d" in one.caption("compare-totals")
 
 
+@pytest.mark.slow
 def test_two_windows_of_one_visitor_do_not_mix(visit: Visit) -> None:
     visitor = visit("/?model=vgg_a")
     window = visitor.page.context.new_page()

@@ -132,7 +132,11 @@ def test_a_picture_of_ones_own(visit: Visit, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/?tab=field&model=resnet20&picture=coffee", "/ko?tab=field&model=resnet20&picture=coffee"]
+    "path",
+    [
+        "/ko?tab=field&model=resnet20&picture=coffee",
+        pytest.param("/?tab=field&model=resnet20&picture=coffee", marks=pytest.mark.slow),
+    ],
 )
 def test_a_file_that_is_no_picture(visit: Visit, tmp_path: Path, path: str) -> None:
     file = tmp_path / "notes.png"

@@ -183,7 +183,10 @@ def test_the_python_is_copied(visit: Visit) -> None:
     assert "ModelConfig('resnet34', shortcut='A')" in visitor.page.evaluate("navigator.clipboard.readText()")
 
 
-@pytest.mark.parametrize("model", ["resnet152", "preact_resnet164", "googlenet", "lenet5"])
+@pytest.mark.parametrize(
+    "model",
+    ["googlenet", *(pytest.param(one, marks=pytest.mark.slow) for one in ("resnet152", "preact_resnet164", "lenet5"))],
+)
 def test_nets_of_all_kinds_are_drawn(visit: Visit, model: str) -> None:
     visitor = visit(f"/?model={model}")
     for chart in ("diagram", "layer-costs", "field-growth"):

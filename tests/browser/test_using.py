@@ -40,6 +40,7 @@ def test_the_evidence_of_the_best_class_and_of_another(visit: Visit, path: str) 
     assert best(visitor) not in visitor.caption("use-evidence")
 
 
+@pytest.mark.slow
 def test_on_a_phone_nothing_sticks_out(visit: Visit) -> None:
     visitor = visit(TAB, viewport=PHONE)
     asked(visitor)

@@ -273,6 +273,7 @@ def test_slabs_are_as_high_as_the_logarithm_of_their_map() -> None:
     assert len(convs.y) == 13
 
 
+@pytest.mark.each_net
 @pytest.mark.parametrize("name", ["resnet34", "resnet152", "preact_resnet56", "resnet20"])
 def test_arcs_jump_over_their_slabs_and_stay_in_the_picture(name: str) -> None:
     figure = plot_diagram(layer_table(ModelConfig(name)))

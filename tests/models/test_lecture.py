@@ -126,6 +126,7 @@ def test_the_smallest_picture(name: str) -> None:
             net.features(picture)
 
 
+@pytest.mark.each_net
 @pytest.mark.parametrize("name", ["lenet5", "alexnet", "zfnet", "googlenet", "googlenet_5x5"])
 def test_they_run_and_every_parameter_has_a_gradient(name: str) -> None:
     size = {"lenet5": 28, "alexnet": 99, "zfnet": 64}.get(name, 64)

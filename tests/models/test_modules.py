@@ -17,6 +17,7 @@ from explorer.models.layers import PaddingShortcut, ShortcutAdd
 ACTIVATIONS = (nn.ReLU, nn.Tanh, nn.Sigmoid)
 
 
+@pytest.mark.each_net
 @pytest.mark.parametrize("name", [entry.name for entry in entries()])
 def test_every_activation_is_a_module_of_its_own_used_once_and_out_of_place(name: str) -> None:
     net = create_model(name, device="meta")

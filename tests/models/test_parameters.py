@@ -52,6 +52,7 @@ def test_published_counts(name: str, count: int) -> None:
     assert params(name) == count
 
 
+@pytest.mark.each_net
 @pytest.mark.parametrize("name", [entry.name for entry in entries()])
 def test_the_table_counts_the_modules_own_parameters(name: str) -> None:
     assert params(name) == sum(p.numel() for p in create_model(name, device="meta").parameters())

@@ -40,6 +40,7 @@ def random_torchvision(name: str) -> nn.Module:
     return net
 
 
+@pytest.mark.each_net
 @pytest.mark.parametrize("name", [*VGGS, *RESNETS, *OTHERS])
 def test_torchvision_weights_load_strictly_and_give_the_same_outputs(name: str) -> None:
     theirs = random_torchvision(name)

@@ -48,6 +48,7 @@ def test_without_batch_norm_two_processes_have_the_curve_of_one(tmp_path: Path) 
     assert (two / "last.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_with_batch_norm_all_have_the_same_gradients_and_statistics_of_their_own_half(tmp_path: Path) -> None:
     one = alone(tmp_path / "one", "batch")
     torchrun = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone")
