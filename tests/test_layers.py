@@ -33,6 +33,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "export_results",
             "flow_results",
             "run_results",
+            "surgery_results",
             "train_options",
             "transfer_results",
         }
