@@ -17,8 +17,8 @@ class LayerFlow:
             ends.
         shortcut: whether it is a shortcut's projection.
         weight_norm: Euclidean norm of its weights.
-        weight_gradient: Euclidean norm of the loss's gradient in its weights.
-        activation_gradient: Euclidean norm of the loss's gradient in its responses to the whole batch.
+        weight_gradient: Euclidean norm of the loss's gradient in its weights; None where the pictures have no labels.
+        activation_gradient: Euclidean norm of the loss's gradient in its responses to the whole batch; None likewise.
         mean: of its responses.
         std: their standard deviation.
         zeros: share of zeros after the ReLU that follows; None where none does.
@@ -29,16 +29,18 @@ class LayerFlow:
     depth: int
     shortcut: bool
     weight_norm: float
-    weight_gradient: float
-    activation_gradient: float
+    weight_gradient: float | None
+    activation_gradient: float | None
     mean: float
     std: float
     zeros: float | None
     dead: float | None
 
     @property
-    def relative_gradient(self) -> float:
+    def relative_gradient(self) -> float | None:
         """Gradient per weight norm: times the learning rate, the share of itself by which SGD's first step moves it."""
+        if self.weight_gradient is None:
+            return None
         return self.weight_gradient / self.weight_norm if self.weight_norm else 0.0
 
 
@@ -52,7 +54,7 @@ class GradientFlow:
         dataset: name of the data.
         pictures: in the batch.
         seed: of the initial weights and of the batch.
-        loss: mean cross entropy of the batch.
+        loss: mean cross entropy of the batch; None where its pictures have no labels that the net could know.
         layers: in the order of computation.
     """
 
@@ -61,7 +63,7 @@ class GradientFlow:
     dataset: str
     pictures: int
     seed: int
-    loss: float
+    loss: float | None
     layers: tuple[LayerFlow, ...]
 
     @property

@@ -27,6 +27,13 @@ def test_a_table_for_each_net_and_a_sentence(capsys: pytest.CaptureFixture[str])
     assert "at the last before the head" in said
 
 
+def test_a_shipped_net_without_its_data_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gradflow", "--run", "shipped:resnet20", "--pictures", "8"]) == 0
+    said = capsys.readouterr().out
+    assert "ResNet-20 (CIFAR), shipped weights, 8 pictures of textures, no labels, no loss" in said
+    assert "whose labels are not its classes" in said
+
+
 def test_the_formats_and_files_agree(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*COMMAND, "--format", "json", "--out", str(home / "흐름.csv")]) == 0
     rows = json.loads(capsys.readouterr().out)

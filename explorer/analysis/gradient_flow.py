@@ -37,7 +37,7 @@ class _Layer:
 def gradient_flow(
     net: nn.Module,
     pictures: Tensor,
-    labels: Tensor,
+    labels: Tensor | None,
     *,
     training: bool = True,
     label: str = "",
@@ -47,14 +47,14 @@ def gradient_flow(
 ) -> GradientFlow:
     """Norms of signal and gradient at every layer with weights, for one batch.
 
-    The loss is the mean cross entropy. Nothing of the net is changed: neither gradients, modes nor batch norm's
-    statistics, and no hook is left.
+    The loss is the mean cross entropy; without labels there is none, and nothing is said of gradients. Nothing of the
+    net is changed: neither gradients, modes nor batch norm's statistics, and no hook is left.
 
     Args:
         net: a net of this package, or any module of convolutions, batch norms, ReLUs and linear layers, each used
             once.
         pictures: as the net takes them, normalised, float (N, C, H, W).
-        labels: int64 (N,).
+        labels: int64 (N,); None where the pictures show none of the net's classes.
         training: batch norm takes the batch's own statistics, as in training; otherwise those that it has kept.
         label: how the net is called; default: its configuration's label or its class.
         weights: where its weights come from; empty for initial ones.
@@ -80,9 +80,12 @@ def gradient_flow(
         raise ConfigError(message, key="flow_pictures", count=len(pictures))
     parameters = [module.weight for module in _weighted(net)]
     with undisturbed(net, training=training), _recorded(net) as layers:
-        loss = F.cross_entropy(net(pictures), labels)
+        with torch.set_grad_enabled(labels is not None):
+            logits = net(pictures)
+        loss = None if labels is None else F.cross_entropy(logits, labels)
         asked = [layer.response for layer in layers]
-        found = torch.autograd.grad(loss, [*asked, *parameters], allow_unused=True)
+        wanted = [*asked, *parameters]
+        found = [None] * len(wanted) if loss is None else torch.autograd.grad(loss, wanted, allow_unused=True)
         responses, gradients = found[: len(asked)], dict(zip(map(id, parameters), found[len(asked) :], strict=True))
         flows = tuple(
             LayerFlow(
@@ -90,8 +93,8 @@ def gradient_flow(
                 depth=layer.depth,
                 shortcut=layer.shortcut,
                 weight_norm=_norm(layer.module.weight),
-                weight_gradient=_norm(gradients[id(layer.module.weight)]),
-                activation_gradient=_norm(gradient),
+                weight_gradient=None if loss is None else _norm(gradients[id(layer.module.weight)]),
+                activation_gradient=None if loss is None else _norm(gradient),
                 mean=float(layer.response.detach().mean()),
                 std=float(layer.response.detach().std(correction=0)),
                 zeros=layer.zeros,
@@ -100,7 +103,8 @@ def gradient_flow(
             for layer, gradient in zip(layers, responses, strict=True)
         )
     named = label or (net.config.label() if isinstance(net, Net) else type(net).__name__)
-    return GradientFlow(named, weights, dataset, len(pictures), seed, float(loss.detach()), flows)
+    value = None if loss is None else float(loss.detach())
+    return GradientFlow(named, weights, dataset, len(pictures), seed, value, flows)
 
 
 def _weighted(net: nn.Module) -> list[nn.Conv2d | nn.Linear]:

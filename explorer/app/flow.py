@@ -14,11 +14,12 @@ import gradio as gr
 from explorer.app import flow_choice, training_store, widgets
 from explorer.app.address import PageState, from_query
 from explorer.app.events import STREAMING
-from explorer.app.flow_choice import INITS, NORMS, FlowChoice, read_nets, run_of
+from explorer.app.flow_choice import INITS, NORMS, SHIPPED, FlowChoice, read_nets, run_of
 from explorer.app.problems import reported, sentence
 from explorer.app.progressive import Report, progressive
 from explorer.app.tab import Binding, Tab
 from explorer.app.training_layout import hidden
+from explorer.cards import shipped_card
 from explorer.config import ModelConfig
 from explorer.errors import ConfigError, ExplorerError
 from explorer.figures.depth_sweep import Quantity, depth_sweep_data, describe_depth_sweep, plot_depth_sweep
@@ -27,6 +28,7 @@ from explorer.figures.identity_flow import describe_identity, identity_data, plo
 from explorer.flow_results import DepthPoint, GradientFlow, IdentityFlow
 from explorer.language import text
 from explorer.options import read_net
+from explorer.training.data import is_available
 
 _PICTURES = 32
 """In the batch: what is to be seen is seen with as many, and soon."""
@@ -79,6 +81,9 @@ def _measured(chosen: FlowChoice, report: Report) -> tuple[list[GradientFlow], l
 
 def _flows(net: str, norm: str, init: str) -> tuple[GradientFlow, IdentityFlow | None]:
     run = run_of(net)
+    if run.startswith(SHIPPED):
+        card = shipped_card(run.removeprefix(SHIPPED))
+        return _computed(card.model, run, str(is_available(card.dataset)))  # its data may be fetched meanwhile
     if run:
         found = training_store.store().get(run)  # one that was trained on may have other weights now
         return _computed(found.model, run, str(found.best_epoch))
@@ -95,7 +100,7 @@ def _computed(model: ModelConfig, run: str, state: str) -> tuple[GradientFlow, I
     try:
         return flow, identity_of(model, run=run, pictures=_PICTURES, store=store)
     except ConfigError as error:
-        if error.key != "flow_no_shortcut":
+        if error.key not in ("flow_no_shortcut", "flow_no_labels"):
             raise
         return flow, None
 
@@ -105,13 +110,24 @@ def _flow_card(flows: list[GradientFlow], quantity: str, language: str) -> str:
     names = {(flow.net, flow.weights): flow_name(flow, language) for flow in flows}
     data = data.assign(net=[names[pair] for pair in zip(data["net"], data["weights"], strict=True)])
     shown = data[["net", "layer", "depth", quantity]]
-    caption = f"{describe_flow(flows, quantity, language)} {_batch(flows, language)}"
+    caption = f"{describe_flow(flows, quantity, language)} {_batches(flows, language)}"
     return widgets.chart_value(plot_flow(flows, quantity, language), caption, shown, "gradient_flow", language)
 
 
-def _batch(flows: list[GradientFlow], language: str) -> str:
-    """On which pictures it was measured."""
-    return text("caption.flow.batch", language, pictures=flows[0].pictures, data=flows[0].dataset, seed=flows[0].seed)
+def _batches(flows: list[GradientFlow], language: str) -> str:
+    """On which pictures it was measured; which net on which, where they are not the same for all."""
+    seen: dict[str, list[GradientFlow]] = {}
+    for flow in flows:
+        seen.setdefault(flow.dataset, []).append(flow)
+    said = []
+    for data, those in seen.items():
+        values = {"pictures": those[0].pictures, "data": data, "seed": those[0].seed}
+        if len(seen) == 1:
+            said.append(text("caption.flow.batch", language, **values))
+        else:
+            nets = ", ".join(flow_name(flow, language) for flow in those)
+            said.append(text("caption.flow.batch_of", language, nets=nets, **values))
+    return " ".join(said)
 
 
 def _identity_card(identities: list[IdentityFlow], language: str) -> str:

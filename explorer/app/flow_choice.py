@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from explorer.app import training_store
+from explorer.cards import shipped_card, shipped_cards
 from explorer.catalog import OPTION_CHOICES, find_entry
 from explorer.errors import ConfigError, ExplorerError
 from explorer.figures.gradient_flow import QUANTITIES
@@ -13,6 +14,7 @@ from explorer.language import text
 from explorer.options import read_net
 
 _RUN = "run:"
+SHIPPED = "shipped:"
 _MOST_NETS = 4
 NETS = (
     *("plain20", "resnet20", "plain56", "resnet56", "resnet56:preact=True", "plain110", "resnet110"),
@@ -27,7 +29,7 @@ class FlowChoice:
     """What the tab shows.
 
     Attributes:
-        nets: names with options, `resnet56:preact=True`, or `run:ID`.
+        nets: names with options, `resnet56:preact=True`, `run:ID` or `shipped:NET`.
         norm: of the nets with initial weights: `batch` or `none`.
         init: of the nets with initial weights.
         quantity: what is drawn by depth.
@@ -80,25 +82,30 @@ def read_nets(nets: list[str]) -> tuple[str, ...]:
     Raises:
         ConfigError: none, too many, or an option that is not possible.
         UnknownNameError: there is no such net.
+        CheckpointError: no weights of that net come with explorer.
     """
     asked = tuple(dict.fromkeys(net.strip() for net in nets if net.strip()))
     if not 1 <= len(asked) <= _MOST_NETS:
         message = f"nets={len(asked)} is not possible: choose 1 to {_MOST_NETS} nets."
         raise ConfigError(message, key="flow_nets", count=len(asked), most=_MOST_NETS)
     for net in asked:
-        if not re.fullmatch(rf"{_RUN}[0-9a-f]{{1,32}}", net):
+        if net.startswith(SHIPPED):
+            shipped_card(net.removeprefix(SHIPPED))
+        elif not re.fullmatch(rf"{_RUN}[0-9a-f]{{1,32}}", net):
             read_net(net)
     return asked
 
 
 def run_of(net: str) -> str:
-    """The run that a choice names; empty for initial weights."""
-    return net.removeprefix(_RUN) if net.startswith(_RUN) else ""
+    """What `flow_of` takes as its run: that which a choice names, or `shipped:NET`; empty for initial weights."""
+    return net if net.startswith(SHIPPED) else net.removeprefix(_RUN) if net.startswith(_RUN) else ""
 
 
 def choices(nets: tuple[str, ...], language: str) -> list[tuple[str, str]]:
-    """The nets to pick from: the usual ones with initial weights, finished runs, and what is chosen already."""
+    """The nets to pick from: the usual ones with initial weights, shipped ones, finished runs, what is chosen."""
     listed = [(_title(net), net) for net in NETS]
+    for card in shipped_cards():
+        listed.append((text("flow.shipped", language, net=card.model.entry.title), f"{SHIPPED}{card.name}"))
     for run in training_store.store().list():
         if run.status == "finished" and run.best_epoch:
             words = text("transfer.start.run", language, run=run.name, net=run.model.entry.title)
@@ -109,7 +116,7 @@ def choices(nets: tuple[str, ...], language: str) -> list[tuple[str, str]]:
 
 def _title(net: str) -> str:
     arch, _, options = net.partition(":")
-    if net.startswith(_RUN):
+    if net.startswith((_RUN, SHIPPED)):
         return net
     title = find_entry(arch).title
     return f"{title}, {options}".replace("preact=True", "pre-activation") if options else title

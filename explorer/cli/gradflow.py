@@ -23,10 +23,12 @@ def gradflow(
         list[str] | None, typer.Argument(metavar="NET...", help="Nets with initial weights: resnet56:preact=true.")
     ] = None,
     run: Annotated[
-        list[str] | None, typer.Option(metavar="RUN", help="A trained net on its own data; may be given again.")
+        list[str] | None,
+        typer.Option(metavar="RUN|FILE|shipped:NET", help="A trained net, on its own data; may be given again."),
     ] = None,
     data: Annotated[
-        str, typer.Option(metavar="NAME|DIR|ZIP", help="Pictures for the nets with initial weights.")
+        str,
+        typer.Option(metavar="NAME|DIR|ZIP", help="Pictures for initial weights, and where a run's own are not here."),
     ] = "textures",
     pictures: Annotated[int, typer.Option(min=2, max=512, metavar="NUMBER", help="In the batch.")] = 64,
     seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="Of initial weights and batch.")] = 0,
@@ -42,7 +44,7 @@ def gradflow(
     writers.checked_format(format)
     if not nets and not run:
         raise ConfigError("No net is named: name one or several, such as plain56 resnet56.")
-    from explorer.figures.gradient_flow import QUANTITIES, describe_flow, flow_data, plot_flow
+    from explorer.figures.gradient_flow import QUANTITIES, describe_flow, flow_data, flow_name, plot_flow
     from explorer.figures.saving import check_place, save_figure
     from explorer.lessons.flow import flow_of
     from explorer.tables import records
@@ -53,7 +55,7 @@ def gradflow(
         check_place(out)
     asked = [read_net(net) for net in nets or ()]
     flows = [flow_of(net, data=available(data), pictures=pictures, seed=seed) for net in asked]
-    flows += [flow_of("", run=name, pictures=pictures, seed=seed) for name in run or ()]
+    flows += [flow_of("", run=name, data=available(data), pictures=pictures, seed=seed) for name in run or ()]
     frame = flow_data(flows)
     if out is not None:
         save_figure(plot_flow(flows, show), frame, out)
@@ -65,7 +67,8 @@ def gradflow(
         write = writers.markdown_table if format == "markdown" else writers.text_table
         for flow in flows:
             cells = [[_cell(getattr(layer, name)) for name in _SHOWN] for layer in flow.layers]
-            output.write(f"{flow.net}, {flow.pictures} pictures of {flow.dataset}, loss {flow.loss:.3g}")
+            loss = "no labels, no loss" if flow.loss is None else f"loss {flow.loss:.3g}"
+            output.write(f"{flow_name(flow, 'en')}, {flow.pictures} pictures of {flow.dataset}, {loss}")
             output.write(write(_HEADERS, cells, {0, *range(2, len(_SHOWN))}))
             output.write("")
         output.write(describe_flow(flows, show))

@@ -17,6 +17,9 @@ from explorer.units import magnitude
 QUANTITIES = ("weight_gradient", "activation_gradient", "relative_gradient", "std", "mean", "zeros", "dead")
 """What can be drawn; the norms and deviations on a logarithmic axis."""
 
+NEED_LABELS = ("weight_gradient", "activation_gradient", "relative_gradient")
+"""Of these there is nothing where a trained net's own data is not at hand: no labels, no loss, no gradient."""
+
 _LOGARITHMIC = ("weight_gradient", "activation_gradient", "relative_gradient", "std")
 _FIELDS = ("layer", "depth", "shortcut", "weight_norm", *QUANTITIES)
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -52,6 +55,8 @@ def plot_flow(flows: Sequence[GradientFlow], quantity: str = "weight_gradient", 
     figure = style.figure(_HEIGHT)
     for number, flow in enumerate(flows):
         layers = [layer for layer in flow.main_path if getattr(layer, quantity) is not None]
+        if not layers:
+            continue  # the words say why
         figure.add_scatter(
             x=[layer.depth for layer in layers],
             y=[_drawn(layer, quantity) for layer in layers],
@@ -97,6 +102,8 @@ def flow_name(flow: GradientFlow, language: str) -> str:
     named = " · ".join([find_entry(arch).title, *told])
     if not flow.weights:
         return text("flow.initial", language, net=named)
+    if flow.weights.startswith("shipped:"):
+        return text("flow.shipped", language, net=named)
     return text("flow.trained", language, net=named, weights=flow.weights)
 
 
@@ -104,10 +111,13 @@ def describe_flow(flows: Sequence[GradientFlow], quantity: str = "weight_gradien
     """What the curves show, computed from them: the first layer against the last before the head, net against net."""
     sentences = []
     for flow in flows:
+        name = flow_name(flow, language)
+        if quantity in NEED_LABELS and flow.loss is None:
+            sentences.append(text("caption.flow.unlabelled", language, net=name, data=flow.dataset))
+            continue
         layers = [layer for layer in flow.main_path[:-1] if getattr(layer, quantity) is not None]
         if len(layers) < 2:
             continue
-        name = flow_name(flow, language)
         first, last = (getattr(layer, quantity) for layer in (layers[0], layers[-1]))
         if quantity not in _LOGARITHMIC:
             top = max(layers, key=lambda layer: getattr(layer, quantity))
@@ -124,8 +134,9 @@ def describe_flow(flows: Sequence[GradientFlow], quantity: str = "weight_gradien
         values["times"] = magnitude(max(ratio, 1 / ratio))
         sentences.append(text(f"caption.flow.{key}", language, **values))
     if quantity in _LOGARITHMIC and len(flows) > 1:
-        firsts = [(getattr(flow.main_path[0], quantity), flow_name(flow, language)) for flow in flows]
-        high, low = max(firsts), min(firsts)
+        measured = [flow for flow in flows if getattr(flow.main_path[0], quantity) is not None]
+        firsts = [(getattr(flow.main_path[0], quantity), flow_name(flow, language)) for flow in measured]
+        high, low = max(firsts, default=(0.0, "")), min(firsts, default=(0.0, ""))
         if low[0] > 0 and high[0] / low[0] >= _ALIKE:
             values = {"high": high[1], "low": low[1], "times": magnitude(high[0] / low[0])}
             sentences.append(text("caption.flow.between", language, **values))

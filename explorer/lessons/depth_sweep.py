@@ -66,7 +66,6 @@ def depth_sweep(
     for (kind, norm, depth), config in zip(nets, configs, strict=True):
         layers = flow_of(config, data=data, pictures=pictures, seed=seed).main_path[:-1]
         first, last = layers[0], layers[-1]
-        ratio = first.activation_gradient / last.activation_gradient if last.activation_gradient else 0.0
-        yield DepthPoint(
-            kind, norm, depth, first.activation_gradient, ratio, last.std / first.std if first.std else 0.0
-        )
+        begin, end = first.activation_gradient or 0.0, last.activation_gradient
+        ratio = begin / end if end else 0.0
+        yield DepthPoint(kind, norm, depth, begin, ratio, last.std / first.std if first.std else 0.0)

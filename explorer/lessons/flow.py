@@ -1,4 +1,4 @@
-"""Gradient flow of several nets on one batch: initial weights of the catalog, or what a run has learned."""
+"""Gradient flow of several nets on one batch: initial weights of the catalog, what a run has learned, shipped nets."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from explorer.flow_results import GradientFlow, IdentityFlow
 from explorer.models.create import as_config, create_model
 from explorer.models.net import Net
 from explorer.training.augment import plain_preparation
-from explorer.training.data import dataset_info, load_dataset
+from explorer.training.data import dataset_info, is_available, load_dataset
 from explorer.training.fitting import adapt_to_data
 from explorer.training.runs import RunStore
 from explorer.training.splits import DataSet
-from explorer.training.trained import load_trained, with_data
+from explorer.training.trained import Trained, load_trained, with_data
 
 DATA = "textures"
 PICTURES = 64
@@ -27,11 +27,11 @@ PICTURES = 64
 
 @dataclass(frozen=True)
 class _Ready:
-    """A net and a batch for it."""
+    """A net and a batch for it; without labels where its own data is not on this machine."""
 
     net: Net
     pictures: Tensor
-    labels: Tensor
+    labels: Tensor | None
     weights: str
     dataset: str
 
@@ -50,8 +50,9 @@ def flow_of(
 
     Args:
         net: name or configuration; its classes and channels follow the data. Not looked at where a run is named.
-        run: name or id of a run: its net with what it has learned (its best epoch), on its own data. Default: initial
-            weights.
+        run: name or id of a run: its net with what it has learned (its best epoch), on its own data; or `shipped:NET`.
+            Default: initial weights. Where a trained net's own data is not on this machine, it sees `data` instead:
+            whose labels are not its classes, so that there is no loss and nothing is said of gradients.
         data: name of a data set, or the path of an image folder; for initial weights.
         pictures: in the batch, 2 to 512, about as many of each class.
         seed: of the initial weights and of the batch.
@@ -85,9 +86,15 @@ def identity_of(
 
     Raises:
         UnknownNameError: there is no such net, run or data set.
-        ConfigError: the net has no shortcut, or an argument is out of range.
+        ConfigError: the net has no shortcut, its own data is not on this machine, or an argument is out of range.
     """
     ready = _ready(net, run, data, pictures, seed, store)
+    if ready.labels is None:
+        message = (
+            f"{ready.weights} has learned from other data than is on this machine: without labels there is no loss, "
+            "and no gradient to be split."
+        )
+        raise ConfigError(message, key="flow_no_labels", weights=ready.weights)
     named = {"weights": ready.weights, "dataset": ready.dataset, "seed": seed}
     return identity_flow(ready.net, ready.pictures, ready.labels, training=training, **named)  # type: ignore[arg-type]
 
@@ -98,12 +105,7 @@ def _ready(net: str | ModelConfig, run: str, data: str, pictures: int, seed: int
         message = f"{said} is not possible: use a whole number from 2 to 512."
         raise ConfigError(message, key="range", said=said, low=2, high=512)
     if run:
-        trained = load_trained(run, store)
-        each = -(-pictures // trained.config.num_classes)
-        trained, dataset = with_data(trained, subset=each, test_subset=1)
-        order = _drawn(dataset, pictures, seed)
-        x = trained.preparation()(dataset.train.pictures(order))  # (N, C, H, W)
-        return _Ready(trained.model, x, dataset.train.labels[order], trained.source, dataset.summary.name)
+        return _trained(load_trained(run, store), data, pictures, seed)
     config = adapt_to_data(as_config(net), dataset_info(data), keep=("image_size", "in_channels"))
     config = config.replace(seed=seed)
     each = -(-pictures // config.num_classes)
@@ -114,6 +116,27 @@ def _ready(net: str | ModelConfig, run: str, data: str, pictures: int, seed: int
     preparation = plain_preparation(dataset.mean, dataset.std, config.image_size)
     x = preparation(dataset.train.pictures(order))  # (N, C, H, W)
     return _Ready(create_model(config), x, dataset.train.labels[order], "", dataset.summary.name)
+
+
+def _trained(trained: Trained, data: str, pictures: int, seed: int) -> _Ready:
+    """A trained net on its own data; where that is not here, on others' pictures, without labels."""
+    own = is_available(trained.dataset)
+    if own:
+        each = -(-pictures // trained.config.num_classes)
+        trained, dataset = with_data(trained, subset=each, test_subset=1)
+    else:
+        dataset = load_dataset(
+            data,
+            image_size=trained.side or trained.config.image_size,
+            channels=trained.config.in_channels,
+            subset=-(-pictures // dataset_info(data).num_classes),
+            test_subset=1,
+            seed=seed,
+        )
+    order = _drawn(dataset, pictures, seed)
+    x = trained.preparation()(dataset.train.pictures(order))  # (N, C, H, W)
+    labels = dataset.train.labels[order] if own else None
+    return _Ready(trained.model, x, labels, trained.source, dataset.summary.name)
 
 
 def _drawn(dataset: DataSet, pictures: int, seed: int) -> Tensor:

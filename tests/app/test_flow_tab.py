@@ -10,7 +10,7 @@ import pytest
 from explorer.app import flow
 from explorer.app.address import PageState, from_query, to_query
 from explorer.app.flow_choice import FlowChoice, choices, read_nets
-from explorer.errors import ConfigError, ExplorerError, UnknownNameError
+from explorer.errors import CheckpointError, ConfigError, ExplorerError, UnknownNameError
 from explorer.flow_results import DepthPoint
 from explorer.lessons import depth_sweep
 
@@ -56,6 +56,29 @@ def test_the_charts_stream(language: str) -> None:
     assert card["table"]["rows"]
     assert "textures" in card["caption"]
     assert len(json.loads(parts)["figure"]["data"]) == 3
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_shipped_nets_are_offered_and_drawn(language: str) -> None:
+    offered = dict(map(reversed, choices((), language)))
+    assert "ResNet-20" in offered["shipped:resnet20"]
+    asked = from_query("?tab=flow&flow=shipped:plain20,shipped:resnet20,resnet20&flow.show=std", ("flow",))
+    assert asked.problems == ()
+    *_, (curves, parts, _) = flow.stream_flow(asked.flow, language)
+    card = json.loads(curves)
+    assert offered["shipped:resnet20"] in [trace["name"] for trace in card["figure"]["data"]]
+    assert len(card["figure"]["data"]) == 3
+    assert parts, "the one with initial weights has labels"
+    *_, (curves, parts, _) = flow.stream_flow(FlowChoice(("shipped:resnet20",)), language)
+    card = json.loads(curves)
+    assert card["figure"]["data"] == []
+    assert offered["shipped:resnet20"] in card["caption"]
+    assert parts == ""
+
+
+def test_a_net_that_is_not_shipped() -> None:
+    with pytest.raises(CheckpointError, match="No weights of resnet110 come with explorer"):
+        read_nets(["shipped:resnet110"])
 
 
 def test_plain_nets_alone_have_no_identity() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from explorer.errors import ConfigError
 from explorer.figures.depth_sweep import depth_sweep_data, describe_depth_sweep, plot_depth_sweep
-from explorer.figures.gradient_flow import QUANTITIES, describe_flow, flow_data, plot_flow
+from explorer.figures.gradient_flow import QUANTITIES, describe_flow, flow_data, flow_name, plot_flow
 from explorer.figures.identity_flow import describe_identity, identity_data, plot_identity
 from explorer.flow_results import BlockFlow, DepthPoint, GradientFlow, IdentityFlow, LayerFlow
 
@@ -66,6 +68,20 @@ def test_trained_and_untrained_are_told_apart() -> None:
     assert second.name.endswith("my run")
     assert first.line.dash != second.line.dash
     assert first.line.color != second.line.color
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_without_labels_there_is_no_gradient_and_it_is_said(language: str) -> None:
+    layers = tuple(replace(one, weight_gradient=None, activation_gradient=None) for one in FLOWS[1].layers)
+    bare = GradientFlow("resnet20", "shipped:resnet20", "textures", 32, 0, None, layers)
+    for quantity in ("weight_gradient", "activation_gradient", "relative_gradient"):
+        assert [len(trace.x) for trace in plot_flow([FLOWS[0], bare], quantity, language).data] == [4]
+        said = describe_flow([FLOWS[0], bare], quantity, language)
+        assert flow_name(bare, language) in said
+        assert "textures" in said
+    assert len(plot_flow([FLOWS[0], bare], "std", language).data) == 2
+    assert "textures" not in describe_flow([FLOWS[0], bare], "std", language)
+    assert describe_flow([bare, bare])
 
 
 def test_a_quantity_that_is_not_there() -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from explorer import ModelConfig, TrainConfig
 from explorer.errors import ConfigError, ExplorerError
 from explorer.jobs.running import run_here
+from explorer.lessons import flow as lesson
 from explorer.lessons.depth_sweep import depth_sweep
 from explorer.lessons.flow import flow_of, identity_of
+from explorer.training.data import load_dataset
 from explorer.training.runs import RunStore
+from explorer.training.splits import DataSet
+from explorer.training.trained import Trained, load_trained
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -63,6 +68,39 @@ def test_a_run_is_measured_with_what_it_has_learned(tmp_path: Path) -> None:
     assert after.weights
     assert len(identity_of("", run="learned", pictures=16, store=store).blocks) == 3
     store.close()
+
+
+def test_a_shipped_net_without_its_own_data_has_a_signal_and_no_gradient() -> None:
+    """CIFAR-10 is not in this home: other pictures have no labels that it knows."""
+    flow = flow_of("", run="shipped:resnet20", pictures=16, training=False)
+    assert (flow.net, flow.weights, flow.dataset, flow.loss) == ("resnet20", "shipped:resnet20", "textures", None)
+    net = load_trained("shipped:resnet20")
+    pixels = load_dataset("textures", image_size=32, subset=2, test_subset=1).train
+    order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))[:16]
+    with torch.no_grad():
+        first = net.model.bn1(net.model.conv1(net.preparation()(pixels.pictures(order))))
+    assert flow.layers[0].std == pytest.approx(first.std(correction=0).item(), rel=1e-5)
+    for layer in flow.layers:
+        assert (layer.weight_gradient, layer.activation_gradient, layer.relative_gradient) == (None, None, None)
+    with pytest.raises(ConfigError, match="shipped:resnet20 has learned from other data"):
+        identity_of("", run="shipped:resnet20", pictures=16)
+
+
+def test_a_trained_net_whose_data_is_here_has_its_own_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if CIFAR-10 were here: its pictures are asked for by its name, and its labels are used."""
+    asked = []
+    ten = load_dataset("digits", image_size=32, channels=3, subset=2, test_subset=1)
+
+    def with_data(trained: Trained, **options: object) -> tuple[Trained, DataSet]:
+        asked.append(trained.dataset)
+        return trained, ten
+
+    monkeypatch.setattr(lesson, "is_available", lambda name: True)
+    monkeypatch.setattr(lesson, "with_data", with_data)
+    flow = flow_of("", run="shipped:resnet20", pictures=16)
+    assert asked == ["cifar10"]
+    assert flow.loss is not None
+    assert all(layer.weight_gradient for layer in flow.layers)
 
 
 @pytest.mark.parametrize("pictures", [1, 513, 2.5])
