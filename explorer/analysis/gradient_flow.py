@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.hooks import RemovableHandle
 
 from explorer.analysis.undisturbed import undisturbed
 from explorer.errors import ConfigError
 from explorer.flow_results import GradientFlow, LayerFlow
-from explorer.models.blocks import ResidualBlock
 from explorer.models.net import Net
-
-_NORMS = (nn.BatchNorm2d, nn.GroupNorm, nn.LocalResponseNorm)
-_SEEN = (nn.Conv2d, nn.Linear, nn.ReLU, *_NORMS)
-
-
-@dataclass
-class _Layer:
-    """A layer with weights while the batch runs through."""
-
-    name: str
-    module: nn.Conv2d | nn.Linear
-    depth: int
-    shortcut: bool
-    response: Tensor
-    zeros: float | None = None
-    dead: float | None = None
+from explorer.models.responses import recorded_responses
 
 
 def gradient_flow(
@@ -79,11 +58,11 @@ def gradient_flow(
         message = f"pictures={len(pictures)} is not possible: batch norm needs 2 or more in training mode."
         raise ConfigError(message, key="flow_pictures", count=len(pictures))
     parameters = [module.weight for module in _weighted(net)]
-    with undisturbed(net, training=training), _recorded(net) as layers:
+    with undisturbed(net, training=training), recorded_responses(net) as layers:
         with torch.set_grad_enabled(labels is not None):
             logits = net(pictures)
         loss = None if labels is None else F.cross_entropy(logits, labels)
-        asked = [layer.response for layer in layers]
+        asked = [layer.value for layer in layers]
         wanted = [*asked, *parameters]
         found = [None] * len(wanted) if loss is None else torch.autograd.grad(loss, wanted, allow_unused=True)
         responses, gradients = found[: len(asked)], dict(zip(map(id, parameters), found[len(asked) :], strict=True))
@@ -95,10 +74,10 @@ def gradient_flow(
                 weight_norm=_norm(layer.module.weight),
                 weight_gradient=None if loss is None else _norm(gradients[id(layer.module.weight)]),
                 activation_gradient=None if loss is None else _norm(gradient),
-                mean=float(layer.response.detach().mean()),
-                std=float(layer.response.detach().std(correction=0)),
-                zeros=layer.zeros,
-                dead=layer.dead,
+                mean=float(layer.value.detach().mean()),
+                std=float(layer.value.detach().std(correction=0)),
+                zeros=None if layer.zeros is None else float(layer.zeros),
+                dead=None if layer.dead is None else float(layer.dead),
             )
             for layer, gradient in zip(layers, responses, strict=True)
         )
@@ -113,55 +92,3 @@ def _weighted(net: nn.Module) -> list[nn.Conv2d | nn.Linear]:
 
 def _norm(value: Tensor | None) -> float:
     return 0.0 if value is None else float(torch.linalg.vector_norm(value.detach().double()))
-
-
-@contextmanager
-def _recorded(net: nn.Module) -> Iterator[list[_Layer]]:
-    """The layers with weights as they are used while it is open; its hooks are gone afterwards."""
-    layers: list[_Layer] = []
-    shortcuts = {
-        id(inner)
-        for block in net.modules()
-        if isinstance(block, ResidualBlock) and block.downsample is not None
-        for inner in block.downsample.modules()
-    }
-
-    def hook(name: str) -> object:
-        def seen(module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
-            on_shortcut = id(module) in shortcuts
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                if any(layer.module is module for layer in layers):
-                    message = f"The layer {name!r} is used twice: the flow through it cannot be told apart."
-                    raise ConfigError(message, key="flow_twice", layer=name)
-                depth = sum(not layer.shortcut for layer in layers) + (0 if on_shortcut else 1)
-                layers.append(_Layer(name, module, depth, on_shortcut, output))
-                return
-            beside = [layer for layer in layers if layer.shortcut == on_shortcut]
-            if not beside:
-                return  # a pre-activation before the first layer
-            last = beside[-1]
-            if isinstance(module, nn.ReLU):
-                if last.zeros is None:
-                    last.zeros, last.dead = _silent(output.detach())
-            elif given[0] is last.response:
-                last.response = output  # a norm that follows at once
-
-        return seen
-
-    handles: list[RemovableHandle] = [
-        module.register_forward_hook(hook(name))  # type: ignore[arg-type]
-        for name, module in net.named_modules()
-        if isinstance(module, _SEEN)
-    ]
-    try:
-        yield layers
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _silent(output: Tensor) -> tuple[float, float]:
-    """Share of zeros, and of channels without anything else, of a ReLU's output (N, C, ...)."""
-    zero = output == 0
-    channels = zero.transpose(0, 1).flatten(1).all(1)  # (C,)
-    return float(zero.double().mean()), float(channels.double().mean())

@@ -1,0 +1,114 @@
+"""The response of every layer with weights: its output after the norm that follows it and before the nonlinearity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from explorer.errors import ConfigError
+from explorer.models.blocks import ResidualBlock
+
+NORMS = (nn.BatchNorm2d, nn.GroupNorm, nn.LocalResponseNorm)
+_SEEN = (nn.Conv2d, nn.Linear, nn.ReLU, *NORMS)
+
+
+@dataclass
+class Response:
+    """A layer with weights while a batch runs through the net.
+
+    Attributes:
+        name: of the layer.
+        module: the layer.
+        depth: its number along the main path, from 1; a shortcut's projection has that of the layer beside which it
+            ends.
+        shortcut: whether it is a shortcut's projection.
+        value: its response.
+        place: name of the module that gave it: the layer, or the norm behind it.
+        relu: name of the ReLU that follows; empty where none does.
+        zeros: share of zeros after that ReLU, a number (); None where none follows.
+        dead: share of its channels that are zero everywhere, a number ().
+    """
+
+    name: str
+    module: nn.Conv2d | nn.Linear
+    depth: int
+    shortcut: bool
+    value: Tensor
+    place: str
+    relu: str = ""
+    zeros: Tensor | None = None
+    dead: Tensor | None = None
+
+
+@contextmanager
+def recorded_responses(net: nn.Module) -> Iterator[list[Response]]:
+    """The layers with weights as they are used while it is open; its hooks are gone afterwards.
+
+    Raises:
+        ConfigError: where the body runs a layer twice.
+
+    >>> import torch, explorer
+    >>> net = explorer.create_model("resnet8")
+    >>> with torch.no_grad(), recorded_responses(net) as seen:
+    ...     _ = net(torch.zeros(2, 3, 32, 32))
+    >>> [(one.name, one.place, one.relu) for one in seen][:2]
+    [('conv1', 'bn1', 'relu'), ('layer1.0.conv1', 'layer1.0.bn1', 'layer1.0.relu1')]
+    """
+    seen: list[Response] = []
+    shortcuts = shortcut_modules(net)
+
+    def hook(name: str) -> object:
+        def ran(module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+            on_shortcut = id(module) in shortcuts
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                if any(one.module is module for one in seen):
+                    message = f"The layer {name!r} is used twice: the flow through it cannot be told apart."
+                    raise ConfigError(message, key="flow_twice", layer=name)
+                depth = sum(not one.shortcut for one in seen) + (0 if on_shortcut else 1)
+                seen.append(Response(name, module, depth, on_shortcut, output, name))
+                return
+            beside = [one for one in seen if one.shortcut == on_shortcut]
+            if not beside:
+                return  # a pre-activation before the first layer
+            last = beside[-1]
+            if isinstance(module, nn.ReLU):
+                if last.zeros is None:
+                    last.relu = name
+                    last.zeros, last.dead = silent(output.detach())
+            elif given[0] is last.value:
+                last.value, last.place = output, name  # a norm that follows at once
+
+        return ran
+
+    handles: list[RemovableHandle] = [
+        module.register_forward_hook(hook(name))  # type: ignore[arg-type]
+        for name, module in net.named_modules()
+        if isinstance(module, _SEEN)
+    ]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def shortcut_modules(net: nn.Module) -> set[int]:
+    """Identities (`id`) of the modules that lie on shortcuts."""
+    return {
+        id(inner)
+        for block in net.modules()
+        if isinstance(block, ResidualBlock) and block.downsample is not None
+        for inner in block.downsample.modules()
+    }
+
+
+def silent(output: Tensor) -> tuple[Tensor, Tensor]:
+    """Share of zeros, and of channels without anything else, of a ReLU's output (N, C, ...): two numbers ()."""
+    zero = output == 0
+    channels = zero.transpose(0, 1).flatten(1).all(1)  # (C,)
+    return zero.mean(dtype=torch.float32), channels.mean(dtype=torch.float32)
