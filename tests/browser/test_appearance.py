@@ -140,7 +140,7 @@ def too_faint(visitor: Visitor, least: float = 4.5) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.slow)])
 def test_every_word_can_be_read_in_light_and_dark(visit: Visit, scheme: str) -> None:
     visitor = visit("/?model=resnet34&image_size=224", color_scheme=scheme)
     assert visitor.page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")

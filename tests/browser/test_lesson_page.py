@@ -65,6 +65,7 @@ def test_the_guess_comes_before_the_curves(visit: Visit, lesson: str) -> None:
     assert titles(visitor) == ["ResNet-14", "Plain-8", "Plain-14", "ResNet-8"]
 
 
+@pytest.mark.slow
 def test_the_curves_can_be_seen_without_a_guess(visit: Visit, lesson: str) -> None:
     visitor = visit(f"/ko?tab=degradation&nets={','.join(NETS)}&lesson={lesson}")
     visitor.find("#lesson-status .ask a").click()

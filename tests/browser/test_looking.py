@@ -111,6 +111,7 @@ def bring(visitor: Visitor, file: Path) -> None:
     chooser.value.set_files(str(file))
 
 
+@pytest.mark.slow
 def test_a_picture_of_ones_own(visit: Visit, tmp_path: Path) -> None:
     visitor = visit("/?tab=field&model=resnet20")
     visitor.drawn("field-box")

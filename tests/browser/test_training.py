@@ -100,6 +100,7 @@ def start(visitor: Visitor) -> str:
 # ---------------------------------------------------------------- before
 
 
+@pytest.mark.slow
 def test_where_nothing_was_trained_the_page_says_how(visit: Visit) -> None:
     visitor = visit("/?tab=runs")
     expect(visitor.find("#runs-none")).to_contain_text("No runs yet. Train one in two minutes")
@@ -122,6 +123,7 @@ def test_the_data_is_seen_before_anything_is_trained(visit: Visit) -> None:
     assert "classes 2, not 10" in visitor.words("#train-net")
 
 
+@pytest.mark.slow
 def test_what_has_to_be_downloaded_says_so_and_does_not_start(visit: Visit) -> None:
     visitor = visit("/?tab=train&model=resnet20")
     visitor.choose("train-data", "CIFAR-10 · download 170 MB")
@@ -131,6 +133,7 @@ def test_what_has_to_be_downloaded_says_so_and_does_not_start(visit: Visit) -> N
     expect(visitor.find("#train-start-problem [role=alert]")).to_contain_text("download it first")
 
 
+@pytest.mark.slow
 def test_figures_are_the_recipes_until_they_are_changed(visit: Visit) -> None:
     visitor = visit("/?tab=train&model=resnet20&data=digits")
     expect(visitor.find("#train-epochs input")).to_have_value("10")

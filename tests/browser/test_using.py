@@ -88,6 +88,7 @@ def test_where_the_browser_lends_no_camera_the_page_says_so(visit: Visit, path: 
     asked(visitor)  # all else works
 
 
+@pytest.mark.slow
 def test_the_net_is_taken_along(visit: Visit) -> None:
     visitor = visit(TAB)
     with visitor.page.expect_download() as waiting:
