@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from explorer.analysis.effective_field import effective_receptive_field_steps as effective_receptive_field_steps
     from explorer.analysis.gradient_flow import gradient_flow as gradient_flow
     from explorer.analysis.identity_flow import identity_flow as identity_flow
+    from explorer.analysis.layer_responses import layer_responses as layer_responses
     from explorer.analysis.layer_table import clear_caches as clear_caches
     from explorer.analysis.layer_table import layer_table as layer_table
     from explorer.analysis.receptive_field import receptive_field as receptive_field
@@ -80,6 +81,9 @@ if TYPE_CHECKING:
     from explorer.figures.layer_costs import describe_layer_costs as describe_layer_costs
     from explorer.figures.layer_costs import layer_costs_data as layer_costs_data
     from explorer.figures.layer_costs import plot_layer_costs as plot_layer_costs
+    from explorer.figures.layer_responses import describe_layer_responses as describe_layer_responses
+    from explorer.figures.layer_responses import layer_responses_data as layer_responses_data
+    from explorer.figures.layer_responses import plot_layer_responses as plot_layer_responses
     from explorer.figures.learning_curves import batch_errors_data as batch_errors_data
     from explorer.figures.learning_curves import describe_learning_curves as describe_learning_curves
     from explorer.figures.learning_curves import learning_curves_data as learning_curves_data
@@ -122,6 +126,7 @@ if TYPE_CHECKING:
     from explorer.lessons.depth_sweep import depth_sweep as depth_sweep
     from explorer.lessons.flow import flow_of as flow_of
     from explorer.lessons.flow import identity_of as identity_of
+    from explorer.lessons.flow import responses_of as responses_of
     from explorer.lessons.one_block import one_block as one_block
     from explorer.lessons.one_block import one_block_steps as one_block_steps
     from explorer.lessons.sentences import describe_guess as describe_guess
@@ -230,6 +235,7 @@ _HOMES = {
     "describe_guess": "explorer.lessons.sentences",
     "describe_identity": "explorer.figures.identity_flow",
     "describe_layer_costs": "explorer.figures.layer_costs",
+    "describe_layer_responses": "explorer.figures.layer_responses",
     "describe_learning_curves": "explorer.figures.learning_curves",
     "describe_lesson": "explorer.lessons.sentences",
     "describe_lesson_limits": "explorer.lessons.sentences",
@@ -266,6 +272,8 @@ _HOMES = {
     "imagenet_weights": "explorer.training.imagenet",
     "layer_costs_data": "explorer.figures.layer_costs",
     "layer_frame": "explorer.tables",
+    "layer_responses": "explorer.analysis.layer_responses",
+    "layer_responses_data": "explorer.figures.layer_responses",
     "layer_table": "explorer.analysis.layer_table",
     "learning_curves_data": "explorer.figures.learning_curves",
     "lesson_frame": "explorer.figures.degradation",
@@ -293,6 +301,7 @@ _HOMES = {
     "plot_flow": "explorer.figures.gradient_flow",
     "plot_identity": "explorer.figures.identity_flow",
     "plot_layer_costs": "explorer.figures.layer_costs",
+    "plot_layer_responses": "explorer.figures.layer_responses",
     "plot_learning_curves": "explorer.figures.learning_curves",
     "plot_one_block": "explorer.figures.one_block",
     "plot_projection": "explorer.figures.projection",
@@ -315,6 +324,7 @@ _HOMES = {
     "read_lesson": "explorer.lessons.degradation",
     "read_picture": "explorer.pictures",
     "receptive_field": "explorer.analysis.receptive_field",
+    "responses_of": "explorer.lessons.flow",
     "resume": "explorer.jobs.queue",
     "resume_experiment": "explorer.lessons.transfer_experiment",
     "resume_lesson": "explorer.lessons.degradation",

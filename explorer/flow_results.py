@@ -73,6 +73,56 @@ class GradientFlow:
 
 
 @dataclass(frozen=True)
+class LayerResponse:
+    """How strongly a layer responds.
+
+    Attributes:
+        layer: name of the module.
+        std: standard deviation of its output after batch norm, before the nonlinearity.
+        by_norm: what batch norm's scale and shift say that it is on the data that the net has learned from; None
+            without batch norm.
+    """
+
+    layer: str
+    std: float
+    by_norm: float | None
+
+
+@dataclass(frozen=True)
+class LayerResponses:
+    """How strongly the 3×3 layers of a trained net respond, in evaluation mode.
+
+    Attributes:
+        net: label of the net.
+        weights: where they come from.
+        dataset: name of the pictures' data.
+        own: whether that is what the net has learned from.
+        pictures: in the batch.
+        seed: of the batch.
+        layers: in the order of computation.
+    """
+
+    net: str
+    weights: str
+    dataset: str
+    own: bool
+    pictures: int
+    seed: int
+    layers: tuple[LayerResponse, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean of the layers' standard deviations."""
+        return sum(layer.std for layer in self.layers) / len(self.layers)
+
+    @property
+    def mean_by_norm(self) -> float | None:
+        """Mean of what batch norm says of them; None where a layer has none."""
+        said = [layer.by_norm for layer in self.layers if layer.by_norm is not None]
+        return sum(said) / len(said) if len(said) == len(self.layers) else None
+
+
+@dataclass(frozen=True)
 class BlockFlow:
     """The gradient that reaches a residual block's input, by the way that it took.
 

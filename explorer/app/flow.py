@@ -20,12 +20,14 @@ from explorer.app.progressive import Report, progressive
 from explorer.app.tab import Binding, Tab
 from explorer.app.training_layout import hidden
 from explorer.cards import shipped_card
+from explorer.catalog import find_entry
 from explorer.config import ModelConfig
 from explorer.errors import ConfigError, ExplorerError
 from explorer.figures.depth_sweep import Quantity, depth_sweep_data, describe_depth_sweep, plot_depth_sweep
 from explorer.figures.gradient_flow import QUANTITIES, describe_flow, flow_data, flow_name, plot_flow
 from explorer.figures.identity_flow import describe_identity, identity_data, plot_identity
-from explorer.flow_results import DepthPoint, GradientFlow, IdentityFlow
+from explorer.figures.layer_responses import describe_layer_responses, layer_responses_data, plot_layer_responses
+from explorer.flow_results import DepthPoint, GradientFlow, IdentityFlow, LayerResponses
 from explorer.language import text
 from explorer.options import read_net
 from explorer.training.data import is_available
@@ -193,6 +195,29 @@ def _sweep_cards(points: list[DepthPoint], language: str) -> tuple[str, str]:
     return cards[0], cards[1]
 
 
+def stream_responses(language: str) -> Iterator[tuple[str, str]]:
+    """How strongly the layers of the shipped nets respond, drawn anew with every net: chart and what goes on."""
+    from explorer.lessons.flow import RESPONSE_NETS
+
+    found = []
+    for number, net in enumerate(RESPONSE_NETS, start=1):
+        yield "", widgets.busy((number - 1) / len(RESPONSE_NETS), text("responses.busy", language))
+        found.append(_responses(net, is_available(shipped_card(net.removeprefix(SHIPPED)).dataset)))
+        figure, caption = plot_layer_responses(found, language), describe_layer_responses(found, language)
+        data = layer_responses_data(found)[["net", "layer", "depth", "std", "by_norm", "rank"]]
+        data["net"] = [find_entry(net).title for net in data["net"]]
+        data = data.rename(columns={"depth": "layer_number"})
+        yield widgets.chart_value(figure, caption, data, "layer_responses", language), ""
+
+
+@functools.lru_cache(maxsize=16)
+def _responses(net: str, own: bool) -> LayerResponses:
+    """The same for everybody, until the net's own data is there."""
+    from explorer.lessons.flow import responses_of
+
+    return responses_of(net, pictures=_PICTURES)
+
+
 # ---------------------------------------------------------------- choices
 
 
@@ -261,6 +286,9 @@ def build_flow_tab(state: PageState, language: str) -> Tab:
     sweeping = gr.HTML("", apply_default_css=False, elem_id="flow-sweeping")
     ratios = widgets.chart(elem_id="flow-ratios", height=380)
     signals = widgets.chart(elem_id="flow-signals", height=380)
+    gr.Markdown(f"### {text('responses.title', language)}\n{text('responses.info', language)}", elem_classes="step")
+    responding = gr.HTML("", apply_default_css=False, elem_id="flow-responding")
+    responses = widgets.chart(elem_id="flow-responses", height=620)
     request = hidden("flow-request")
 
     def measured(query: str) -> Iterator[tuple[Any, Any, Any, Any]]:
@@ -275,6 +303,11 @@ def build_flow_tab(state: PageState, language: str) -> Tab:
         for ratio, signal, busy in stream_sweep(language):
             yield ratio or gr.skip(), signal or gr.skip(), busy
 
+    def responded() -> Iterator[tuple[Any, Any]]:
+        for shown, busy in stream_responses(language):
+            yield shown or gr.skip(), busy
+
+    responses.submit(guard(responded), None, [responses, responding], **STREAMING | {"trigger_mode": "once"})
     for look in (sweep.click, ratios.submit):  # the chart asks by itself when it is seen empty
         look(guard(swept), None, [ratios, signals, sweeping], **STREAMING | {"trigger_mode": "once"})
     request.change(

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from explorer.analysis.gradient_flow import gradient_flow
 from explorer.analysis.identity_flow import identity_flow
+from explorer.analysis.layer_responses import layer_responses
 from explorer.config import ModelConfig
 from explorer.errors import ConfigError
-from explorer.flow_results import GradientFlow, IdentityFlow
+from explorer.flow_results import GradientFlow, IdentityFlow, LayerResponses
 from explorer.models.create import as_config, create_model
 from explorer.models.net import Net
 from explorer.training.augment import plain_preparation
@@ -23,6 +24,8 @@ from explorer.training.trained import Trained, load_trained, with_data
 
 DATA = "textures"
 PICTURES = 64
+RESPONSE_NETS = ("shipped:plain20", "shipped:plain56", "shipped:resnet20", "shipped:resnet56")
+"""Those of the ResNet paper's figure 7 that come with explorer."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,32 @@ def identity_of(
         raise ConfigError(message, key="flow_no_labels", weights=ready.weights)
     named = {"weights": ready.weights, "dataset": ready.dataset, "seed": seed}
     return identity_flow(ready.net, ready.pictures, ready.labels, training=training, **named)  # type: ignore[arg-type]
+
+
+def responses_of(
+    run: str, *, data: str = DATA, pictures: int = PICTURES, seed: int = 0, store: RunStore | None = None
+) -> LayerResponses:
+    """How strongly every 3×3 layer of a trained net responds (He et al. 2015, figure 7).
+
+    Args:
+        run: name or id of a run, a file of weights, or `shipped:NET`: on its own data where that is on this machine.
+        data: name of a data set, or the path of an image folder, for the pictures otherwise.
+        pictures: in the batch, 2 to 512.
+        seed: of the batch.
+        store: where to look for runs; default: in explorer's home.
+
+    Raises:
+        UnknownNameError: there is no such run or data set.
+        CheckpointError: no such weights come with explorer, or they cannot be read.
+        ConfigError: the net has no 3×3 layer, or an argument is out of range.
+
+    >>> found = responses_of("shipped:plain20", pictures=16)
+    >>> found.net, len(found.layers)
+    ('plain20', 19)
+    """
+    ready = _ready("", run, data, pictures, seed, store)
+    own = ready.labels is not None
+    return layer_responses(ready.net, ready.pictures, weights=ready.weights, dataset=ready.dataset, own=own, seed=seed)
 
 
 def _ready(net: str | ModelConfig, run: str, data: str, pictures: int, seed: int, store: RunStore | None) -> _Ready:

@@ -76,6 +76,17 @@ def test_shipped_nets_are_offered_and_drawn(language: str) -> None:
     assert parts == ""
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_responses_stream_net_by_net(language: str) -> None:
+    shown = list(flow.stream_responses(language))
+    charts = [json.loads(chart) for chart, _ in shown if chart]
+    assert [len(card["figure"]["data"]) for card in charts] == [2, 4, 6, 8]
+    assert all(busy for chart, busy in shown if not chart)
+    assert shown[-1][1] == ""
+    assert "Plain-56" in charts[-1]["caption"]
+    assert len(charts[-1]["table"]["rows"]) == 2 * 19 + 2 * 55
+
+
 def test_a_net_that_is_not_shipped() -> None:
     with pytest.raises(CheckpointError, match="No weights of resnet110 come with explorer"):
         read_nets(["shipped:resnet110"])

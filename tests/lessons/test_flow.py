@@ -12,7 +12,7 @@ from explorer.errors import ConfigError, ExplorerError
 from explorer.jobs.running import run_here
 from explorer.lessons import flow as lesson
 from explorer.lessons.depth_sweep import depth_sweep
-from explorer.lessons.flow import flow_of, identity_of
+from explorer.lessons.flow import flow_of, identity_of, responses_of
 from explorer.training.data import load_dataset
 from explorer.training.runs import RunStore
 from explorer.training.splits import DataSet
@@ -84,6 +84,14 @@ def test_a_shipped_net_without_its_own_data_has_a_signal_and_no_gradient() -> No
         assert (layer.weight_gradient, layer.activation_gradient, layer.relative_gradient) == (None, None, None)
     with pytest.raises(ConfigError, match="shipped:resnet20 has learned from other data"):
         identity_of("", run="shipped:resnet20", pictures=16)
+
+
+def test_responses_of_shipped_nets_say_which_pictures_they_saw() -> None:
+    found = responses_of("shipped:resnet20", pictures=16)
+    assert (found.dataset, found.own, found.pictures, len(found.layers)) == ("textures", False, 16, 19)
+    assert found.mean_by_norm is not None
+    signal = flow_of("", run="shipped:resnet20", pictures=16, training=False)
+    assert [layer.std for layer in found.layers] == [layer.std for layer in signal.main_path[:-1]]
 
 
 def test_a_trained_net_whose_data_is_here_has_its_own_labels(monkeypatch: pytest.MonkeyPatch) -> None:
