@@ -163,6 +163,8 @@ if TYPE_CHECKING:
     from explorer.training.examining import examine as examine
     from explorer.training.exporting import export as export
     from explorer.training.fitting import adapt_to_data as adapt_to_data
+    from explorer.training.flow_recording import FlowRecorder as FlowRecorder
+    from explorer.training.flow_recording import flow_record as flow_record
     from explorer.training.imagenet import fetch_imagenet as fetch_imagenet
     from explorer.training.imagenet import imagenet_weights as imagenet_weights
     from explorer.training.loop import fit as fit
@@ -191,6 +193,7 @@ _HOMES = {
     "EpochMetrics": "explorer.run_results",
     "ExplorerError": "explorer.errors",
     "ExportCard": "explorer.export_results",
+    "FlowRecorder": "explorer.training.flow_recording",
     "ModelConfig": "explorer.config",
     "RunStore": "explorer.training.runs",
     "StepMetrics": "explorer.run_results",
@@ -263,6 +266,7 @@ _HOMES = {
     "fixed_lesson": "explorer.lessons.degradation",
     "flow_data": "explorer.figures.gradient_flow",
     "flow_of": "explorer.lessons.flow",
+    "flow_record": "explorer.training.flow_recording",
     "fold": "explorer.tables",
     "follow": "explorer.progress",
     "gradient_flow": "explorer.analysis.gradient_flow",

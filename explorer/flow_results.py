@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -189,3 +190,71 @@ class DepthPoint:
     gradient: float
     ratio: float
     signal: float
+
+
+@dataclass(frozen=True)
+class RecordedLayer:
+    """A layer of a record, see `FlowRecord`.
+
+    Attributes:
+        layer: name of the module.
+        depth: its number along the main path, from 1; a shortcut's projection has that of the layer beside which it
+            ends.
+        shortcut: whether it is a shortcut's projection.
+    """
+
+    layer: str
+    depth: int
+    shortcut: bool
+
+
+RECORDED = (
+    *("weight_norm", "weight_gradient", "update"),
+    *("activation_gradient", "mean", "std", "zeros", "dead"),
+)
+"""What a training records of every layer: the first three of its weights, the others of its responses to a batch."""
+
+
+@dataclass(frozen=True)
+class FlowRecord:
+    """What went through a net while it was trained, layer by layer.
+
+    Every value is that of one step, on that step's batch. Where there were more steps than are kept, every second
+    one was left out, again and again.
+
+    Attributes:
+        run: name of the run; empty where it was none.
+        net: label of the net.
+        layers: with weights, in the order of computation.
+        steps: of which the weights' values are kept, from 1.
+        seen_steps: of which the responses' values are kept.
+        values: for each name of `RECORDED` a row for each of its steps, in it a value for each layer; None where
+            there is none. `update` is the norm of what the optimizer has really added to the weights.
+        overhead: seconds that looking at the responses took, as a share of the training's, as measured while it
+            went on; None where it was too short to say.
+    """
+
+    run: str
+    net: str
+    layers: tuple[RecordedLayer, ...]
+    steps: tuple[int, ...]
+    seen_steps: tuple[int, ...]
+    values: Mapping[str, tuple[tuple[float | None, ...], ...]]
+    overhead: float | None
+
+    def of(self, quantity: str) -> tuple[tuple[int, ...], tuple[tuple[float | None, ...], ...]]:
+        """Steps and rows of one of `RECORDED`, or of `update_ratio`: the update's norm over that of the weights.
+
+        >>> layers = (RecordedLayer("fc", 1, False),)
+        >>> rows = {"update": ((0.5,),), "weight_norm": ((2.0,),)}
+        >>> FlowRecord("", "net", layers, (1,), (), rows, None).of("update_ratio")
+        ((1,), ((0.25,),))
+        """
+        if quantity == "update_ratio":
+            pairs = zip(self.values["update"], self.values["weight_norm"], strict=True)
+            return self.steps, tuple(
+                tuple(a / b if a is not None and b else None for a, b in zip(updates, norms, strict=True))
+                for updates, norms in pairs
+            )
+        steps = self.steps if quantity in RECORDED[:3] else self.seen_steps
+        return steps, self.values[quantity]

@@ -105,6 +105,8 @@ class TrainConfig:
         layer_decay: what `layerwise` multiplies the learning rate by from a stage to the one before it.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
         devices: how many of them.
+        record_flow: keep norms of weights, gradients and updates, and the signal, of every layer through training; it
+            changes nothing of what is learned.
         seed: of the data's choice and order, of augmentation and of dropout.
 
     Raises:
@@ -153,6 +155,7 @@ class TrainConfig:
     layer_decay: float = 0.5
     device: str = "auto"
     devices: int = 1
+    record_flow: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -248,7 +251,7 @@ def _checked(name: str, value: Any) -> Any:
     """`value` of field `name` in its own type, or a ConfigError that says what would be accepted."""
     if name in CHOICES:
         return _one_of(name, value, CHOICES[name])
-    if name in ("flip", "nesterov"):
+    if name in ("flip", "nesterov", "record_flow"):
         if not isinstance(value, bool):
             raise _no_choice(name, value, "true or false")
         return value

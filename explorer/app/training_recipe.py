@@ -23,7 +23,7 @@ FOLDED = (
     *("flip", "crop_padding", "scale_jitter", "colour_shift", "colour_jitter"),
     *("label_noise", "test_subset", "validation_share"),
     *("start_from", "strategy", "trained_stages", "layer_decay"),
-    *("precision", "memory_format", "compile", "device"),
+    *("precision", "memory_format", "compile", "device", "record_flow"),
 )
 FIGURES = (*MAIN, *FOLDED)
 
@@ -57,7 +57,7 @@ _TYPICAL: dict[str, tuple[str, ...]] = {
 }
 """To pick from; any other value can be typed."""
 
-_TRUTHS = ("flip", "nesterov")
+_TRUTHS = ("flip", "nesterov", "record_flow")
 
 _ONLY_WITH: dict[str, tuple[str, ...]] = {
     "milestones": ("steps",),

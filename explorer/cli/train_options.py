@@ -48,6 +48,7 @@ _HELP = {
     "layer_decay": "Learning rate of a stage over that of the one after it, for `layerwise`.",
     "device": "auto, cpu, cuda, cuda:1 or mps.",
     "devices": "How many devices.",
+    "record_flow": "Keep gradient, update and signal of every layer through training.",
 }
 """Every field of `TrainConfig` but the data, which has an option of its own, and the seed, which nets have, too."""
 

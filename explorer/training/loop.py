@@ -34,6 +34,7 @@ from explorer.training.checkpoints import (
     write_tensors,
 )
 from explorer.training.evaluation import Counts, count_errors
+from explorer.training.flow_recording import FlowRecorder
 from explorer.training.preparing import check_fit, fabric_for, load_for, plan
 from explorer.training.probing import ProbeTraining
 from explorer.training.progress import Pace
@@ -91,6 +92,8 @@ def fit(
     >>> [metrics.epoch for metrics in training if isinstance(metrics, EpochMetrics)]
     [1]
     """
+    if train_config.record_flow:
+        callbacks = (*callbacks, FlowRecorder())
     kind: type[Training] | type[ProbeTraining] = ProbeTraining if train_config.strategy == "probe" else Training
     return kind(
         model_config,

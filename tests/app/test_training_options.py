@@ -26,6 +26,7 @@ FIGURES: dict[str, st.SearchStrategy[Any]] = {
     "milestones": st.sampled_from([(), (0.5,), (0.25, 0.5, 0.875)]),
     "scale_jitter": st.sampled_from([(), (256, 256), (256, 512)]),
     "flip": st.booleans(),
+    "record_flow": st.booleans(),
     "nesterov": st.booleans(),
     "label_noise": st.floats(0, 1),
     "weight_decay": st.floats(0, 1),
