@@ -22,6 +22,7 @@ from explorer.app.degradation import data_choices
 from explorer.app.events import FORETELLING, LOOKING, QUICK, STREAMING
 from explorer.app.problems import reported, sentence
 from explorer.app.progressive import progressive
+from explorer.app.rate_trial import build_rate_trial
 from explorer.app.stage_table import stages_html
 from explorer.app.tab import Binding, Tab
 from explorer.app.training_layout import hidden
@@ -216,6 +217,7 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
         seeds = gr.Textbox(str(chosen.seeds), label=words("seeds"), info=info("seeds"), elem_id="transfer-seeds")
     with gr.Accordion(text("transfer.stages", language), open=False, elem_id="transfer-stage-table"):
         learning = gr.HTML("", apply_default_css=False)
+    build_rate_trial(language)
     go = gr.Button(words("go"), variant="primary", elem_id="transfer-go")
     problem = gr.HTML("", apply_default_css=False, elem_id="transfer-problem")
     starting = gr.HTML("", apply_default_css=False, elem_id="transfer-starting")

@@ -1,0 +1,41 @@
+"""The learning-rate range test of the Transfer tab: which strategy is tried, and what the page gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from explorer.app.rate_trial import stream_rates, tried_way
+from explorer.app.transfer_choice import TransferChoice
+from explorer.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("strategies", "tried"),
+    [(("scratch", "probe", "last", "all"), "last"), (("scratch", "probe"), "scratch"), (("all",), "all")],
+)
+def test_the_first_that_learns_on_is_tried(strategies: tuple[str, ...], tried: str) -> None:
+    assert tried_way(TransferChoice(strategies=strategies)) == tried
+
+
+def test_a_probe_has_no_rate() -> None:
+    with pytest.raises(ConfigError, match="has no learning rate"):
+        tried_way(TransferChoice(strategies=("probe",)))
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "Tried with “Last stages”"), ("ko", "‘마지막 단계들’ 전략으로")])
+def test_the_chart_comes_with_what_was_tried(monkeypatch: pytest.MonkeyPatch, language: str, said: str) -> None:
+    monkeypatch.setattr("explorer.training.rate_range.STEPS", 10)
+    query = "?tab=transfer&from=shipped:resnet20&into=digits&ways=last&sizes=5"
+    *going, (chart, busy, problem) = stream_rates(query, language)
+    assert said in chart
+    assert (busy, problem) == ("", "")
+    assert all(shown == gr.skip() and "progress" in words for shown, words, _ in going)
+
+
+def test_what_cannot_be_tried_is_said() -> None:
+    shown: list[tuple[Any, ...]] = list(stream_rates("?tab=transfer&into=digits&ways=probe", "en"))
+    assert shown[0][:2] == (gr.skip(), "")
+    assert "has no learning rate" in shown[0][2]
