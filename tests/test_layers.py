@@ -32,6 +32,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "examination_results",
             "export_results",
             "flow_results",
+            "landscape_results",
             "run_results",
             "surgery_results",
             "train_options",

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from explorer.app import flow_choice, lesson_choice, training_options, transfer_choice, uploads
+from explorer.app import flow_choice, landscape_choice, lesson_choice, training_options, transfer_choice, uploads
 from explorer.app.flow_choice import FlowChoice
+from explorer.app.landscape_choice import LandscapeChoice
 from explorer.app.lesson_choice import LessonChoice
 from explorer.app.problems import sentence
 from explorer.app.transfer_choice import TransferChoice
@@ -32,6 +33,7 @@ DEFAULT_TRAIN = TrainConfig()
 DEFAULT_LESSON = LessonChoice()
 DEFAULT_TRANSFER = TransferChoice()
 DEFAULT_FLOW = FlowChoice()
+DEFAULT_LANDSCAPE = LandscapeChoice()
 _RUN = re.compile(r"[0-9a-f]{1,32}")
 MOST_RUNS = 40
 
@@ -54,6 +56,7 @@ class PageState:
         lesson: what is chosen in the degradation lesson.
         transfer: what is chosen in the Transfer tab.
         flow: what is chosen in the Gradient flow tab.
+        landscape: what is chosen in the Loss landscape tab.
         problems: what was not understood, a sentence each.
     """
 
@@ -70,6 +73,7 @@ class PageState:
     lesson: LessonChoice = DEFAULT_LESSON
     transfer: TransferChoice = DEFAULT_TRANSFER
     flow: FlowChoice = DEFAULT_FLOW
+    landscape: LandscapeChoice = DEFAULT_LANDSCAPE
     problems: tuple[str, ...] = field(default=(), compare=False)
 
 
@@ -94,6 +98,7 @@ def to_query(state: PageState) -> str:
     pairs += lesson_choice.pairs(state.lesson)
     pairs += transfer_choice.pairs(state.transfer)
     pairs += flow_choice.pairs(state.flow)
+    pairs += landscape_choice.pairs(state.landscape)
     return "?" + urlencode(pairs)
 
 
@@ -138,6 +143,7 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
     lesson = lesson_choice.taken_from(given, problems, language)
     transfer = transfer_choice.taken_from(given, problems, language)
     flow = flow_choice.taken_from(given, problems, language)
+    landscape = landscape_choice.taken_from(given, problems, language)
     for name in given:
         # Gradio's own parameters begin with two underscores or name its theme.
         if not name.startswith("__") and name not in {"view", "deep_link", "session_hash"}:
@@ -149,6 +155,7 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
         lesson=lesson,
         transfer=transfer,
         flow=flow,
+        landscape=landscape,
         problems=tuple(problems),
     )
 

@@ -23,6 +23,7 @@ from explorer.app.degradation import build_degradation_tab
 from explorer.app.events import QUICK
 from explorer.app.field import build_field_tab
 from explorer.app.flow import build_flow_tab
+from explorer.app.landscape import build_landscape_tab
 from explorer.app.problems import PartlyDoneError, reported, sentence
 from explorer.app.runs import build_runs_tab
 from explorer.app.sources import build_sources_tab
@@ -41,6 +42,7 @@ TABS: dict[str, Callable[[PageState, str], Tab]] = {
     "transfer": build_transfer_tab,
     "runs": build_runs_tab,
     "flow": build_flow_tab,
+    "landscape": build_landscape_tab,
     "sources": build_sources_tab,
 }
 """The tabs in the order of the story."""

@@ -1,0 +1,171 @@
+"""What a loss landscape shows, in sentences that are computed from its points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from explorer.figures.landscape import highest_drawn, landscape_name
+from explorer.landscape_results import Landscape, LandscapePoint, LandscapeSource, LossPath
+from explorer.language import text
+from explorer.units import exact, percent
+
+
+def describe_landscape(landscapes: Sequence[Landscape], language: str = "en") -> str:
+    """For each net the range on its finest complete grid, how much of it is low, and how many valleys it has."""
+    sentences = []
+    for landscape in landscapes:
+        centre, size = landscape.centre, landscape.size
+        if centre is None or not size:
+            continue
+        points = [point for row in landscape.grid()[1] for point in row]
+        losses = [point.loss for point in points]
+        values: dict[str, object] = {"net": landscape_name(landscape.source, language), "loss": _loss(centre.loss)}
+        values |= {"low": _loss(min(losses)), "high": _loss(max(losses)), "size": size}
+        sentences.append(text("caption.landscape.range", language, **values))
+        if landscape.source.labels == "true":
+            sentences.append(text("caption.landscape.right", language, share=percent(centre.accuracy)))
+        guess = guessing_loss(landscape.source)
+        values = {
+            "twice": percent(low_share(landscape, 2 * centre.loss)),
+            "guessing": percent(low_share(landscape, guess)),
+            "guess": f"{guess:.2f}",
+            "valleys": valleys(landscape),
+        }
+        sentences.append(text("caption.landscape.low", language, **values))
+        lowest = min(points, key=_finite)
+        if lowest.loss < centre.loss:
+            where = {"a": f"{lowest.a:g}", "b": f"{lowest.b:g}", "loss": _loss(lowest.loss)}
+            sentences.append(text("caption.landscape.lower", language, **where))
+        clipped = sum(not loss <= highest_drawn(landscape.source) for loss in losses)
+        if clipped:
+            shown = {"share": percent(clipped / len(losses)), "high": _loss(highest_drawn(landscape.source))}
+            sentences.append(text("caption.landscape.clipped", language, **shown))
+    return " ".join(sentences)
+
+
+def describe_landscape_lines(landscapes: Sequence[Landscape], language: str = "en") -> str:
+    """For each net how soon the loss doubles along each direction, how sharply it turns up, and where it bends down."""
+    sentences = []
+    for landscape in landscapes:
+        if landscape.centre is None:
+            continue
+        parts = []
+        for direction in (0, 1):
+            line = landscape.line(direction)
+            if len(line) < 5:
+                continue
+            doubled, (bends, of) = doubling_step(landscape, direction), downward_bends(landscape, direction)
+            far = f"> {landscape.reach:g}" if doubled is None else f"{doubled:.2g}"
+            words = {"number": direction + 1, "step": far, "curvature": _loss(curvature(landscape, direction))}
+            parts.append(text("caption.landscape.direction", language, **words, bends=bends, of=of))
+        if parts:
+            name = landscape_name(landscape.source, language)
+            sentences.append(text("caption.landscape.along", language, net=name, parts="; ".join(parts)))
+    return " ".join(sentences)
+
+
+def describe_loss_path(paths: Sequence[LossPath], language: str = "en") -> str:
+    """For each net the loss at both ends, and whether the straight line between them leads over a hill."""
+    sentences = []
+    for path in paths:
+        first, last = path.points[0], path.points[-1]
+        top = max(path.points, key=lambda point: point.loss)
+        values = {"net": landscape_name(path.source, language), "first": _loss(first.loss), "last": _loss(last.loss)}
+        hill = top.loss > first.loss and top is not last
+        key = "hill" if hill else "downhill"
+        sentences.append(text(f"caption.path.{key}", language, **values, top=_loss(top.loss), t=f"{top.t:.2g}"))
+    return " ".join(sentences)
+
+
+def describe_source(landscapes: Sequence[Landscape], language: str = "en") -> str:
+    """On which pictures, against which labels, with which statistics, and how little of everything a square is."""
+    if not landscapes:
+        return ""
+    sentences = []
+    sources = {_same(landscape.source): landscape.source for landscape in landscapes}
+    for source in sources.values():
+        values = {"pictures": source.pictures, "data": source.dataset}
+        if len(sources) > 1:
+            sentences.append(f"{landscape_name(source, language)}:")
+        sentences.append(text(f"caption.landscape.labels.{source.labels}", language, **values))
+        sentences.append(text(f"caption.landscape.statistics.{source.statistics}", language))
+    first = landscapes[0]
+    moved = exact(first.source.moved)
+    sentences.append(text("caption.landscape.slice", language, moved=moved, seed=first.seed))
+    return " ".join(sentences)
+
+
+def guessing_loss(source: LandscapeSource) -> float:
+    """Mean cross entropy of answering all classes alike."""
+    return math.log(source.classes)
+
+
+def low_share(landscape: Landscape, loss: float) -> float:
+    """Share of the finest complete grid's points whose loss is below `loss`."""
+    points = [point for row in landscape.grid()[1] for point in row]
+    return sum(point.loss < loss for point in points) / len(points)
+
+
+def valleys(landscape: Landscape) -> int:
+    """Points of the finest complete grid that are lower than all their neighbours; those at the rim count, too."""
+    _, rows = landscape.grid()
+    size, count = len(rows), 0
+    for at, row in enumerate(rows):
+        for beside, point in enumerate(row):
+            around = [
+                rows[y][x].loss
+                for y in range(max(0, at - 1), min(size, at + 2))
+                for x in range(max(0, beside - 1), min(size, beside + 2))
+                if (y, x) != (at, beside)
+            ]
+            count += all(point.loss < loss or math.isnan(loss) for loss in around)
+    return count
+
+
+def doubling_step(landscape: Landscape, direction: int) -> float | None:
+    """The shortest step along a direction, either way, after which the loss is twice the centre's; None within reach.
+
+    Between two points the loss is taken to be straight.
+    """
+    line = landscape.line(direction)
+    centre = landscape.centre
+    assert centre is not None
+    wanted, found = 2 * centre.loss, []
+    for sign in (1, -1):
+        side = sorted((sign * step, point.loss) for step, point in line if sign * step >= 0)
+        for (near, before), (far, after) in pairwise(side):
+            if not after < wanted:
+                found.append(
+                    near + (far - near) * (wanted - before) / (after - before) if math.isfinite(after) else far
+                )
+                break
+    return min(found, default=None)
+
+
+def curvature(landscape: Landscape, direction: int) -> float:
+    """Second difference at the centre over the finest step: (L(h) - 2 L(0) + L(-h)) / h²."""
+    line = landscape.line(direction)
+    middle = next(number for number, (step, _) in enumerate(line) if step == 0)
+    (before, left), (_, centre), (after, right) = line[middle - 1 : middle + 2]
+    return (left.loss - 2 * centre.loss + right.loss) / ((after - before) / 2) ** 2
+
+
+def downward_bends(landscape: Landscape, direction: int) -> tuple[int, int]:
+    """At how many of the inner points of a line it bends downwards, and how many there are; a convex one has none."""
+    line = landscape.line(direction)
+    slopes = [(right.loss - left.loss) / (after - before) for (before, left), (after, right) in pairwise(line)]
+    return sum(after < before for before, after in pairwise(slopes)), len(slopes) - 1
+
+
+def _loss(loss: float) -> str:
+    return f"{loss:.3g}" if abs(loss) < 1e5 else f"{loss:.1e}"
+
+
+def _finite(point: LandscapePoint) -> float:
+    return point.loss if math.isfinite(point.loss) else math.inf
+
+
+def _same(source: LandscapeSource) -> tuple[object, ...]:
+    return source.dataset, source.labels, source.statistics, source.pictures
