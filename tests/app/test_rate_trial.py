@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
@@ -25,14 +26,14 @@ def test_a_probe_has_no_rate() -> None:
         tried_way(TransferChoice(strategies=("probe",)))
 
 
-@pytest.mark.parametrize(("language", "said"), [("en", "Tried with “Last stages”"), ("ko", "‘마지막 단계들’ 전략으로")])
+@pytest.mark.parametrize(("language", "said"), [("en", "Tried with “last stages”"), ("ko", "‘마지막 단계들’ 전략으로")])
 def test_the_chart_comes_with_what_was_tried(monkeypatch: pytest.MonkeyPatch, language: str, said: str) -> None:
     monkeypatch.setattr("explorer.training.rate_range.STEPS", 10)
     query = "?tab=transfer&from=shipped:resnet20&into=digits&ways=last&sizes=5"
     *going, (chart, busy, problem) = stream_rates(query, language)
-    assert said in chart
+    assert said in json.loads(chart)["caption"]
     assert (busy, problem) == ("", "")
-    assert all(shown == gr.skip() and "progress" in words for shown, words, _ in going)
+    assert all(shown == gr.skip() and "at-work" in words for shown, words, _ in going)
 
 
 def test_what_cannot_be_tried_is_said() -> None:
