@@ -13,11 +13,20 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from explorer.app import flow_choice, landscape_choice, lesson_choice, training_options, transfer_choice, uploads
+from explorer.app import (
+    flow_choice,
+    landscape_choice,
+    lesson_choice,
+    shortcuts_choice,
+    training_options,
+    transfer_choice,
+    uploads,
+)
 from explorer.app.flow_choice import FlowChoice
 from explorer.app.landscape_choice import LandscapeChoice
 from explorer.app.lesson_choice import LessonChoice
 from explorer.app.problems import sentence
+from explorer.app.shortcuts_choice import ShortcutsChoice
 from explorer.app.transfer_choice import TransferChoice
 from explorer.config import OPTION_NAMES, ModelConfig
 from explorer.errors import ExplorerError
@@ -34,6 +43,7 @@ DEFAULT_LESSON = LessonChoice()
 DEFAULT_TRANSFER = TransferChoice()
 DEFAULT_FLOW = FlowChoice()
 DEFAULT_LANDSCAPE = LandscapeChoice()
+DEFAULT_SHORTCUTS = ShortcutsChoice()
 _RUN = re.compile(r"[0-9a-f]{1,32}")
 MOST_RUNS = 40
 
@@ -57,6 +67,7 @@ class PageState:
         transfer: what is chosen in the Transfer tab.
         flow: what is chosen in the Gradient flow tab.
         landscape: what is chosen in the Loss landscape tab.
+        shortcuts: what is chosen in the Shortcuts tab.
         problems: what was not understood, a sentence each.
     """
 
@@ -74,6 +85,7 @@ class PageState:
     transfer: TransferChoice = DEFAULT_TRANSFER
     flow: FlowChoice = DEFAULT_FLOW
     landscape: LandscapeChoice = DEFAULT_LANDSCAPE
+    shortcuts: ShortcutsChoice = DEFAULT_SHORTCUTS
     problems: tuple[str, ...] = field(default=(), compare=False)
 
 
@@ -99,6 +111,7 @@ def to_query(state: PageState) -> str:
     pairs += transfer_choice.pairs(state.transfer)
     pairs += flow_choice.pairs(state.flow)
     pairs += landscape_choice.pairs(state.landscape)
+    pairs += shortcuts_choice.pairs(state.shortcuts)
     return "?" + urlencode(pairs)
 
 
@@ -144,6 +157,7 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
     transfer = transfer_choice.taken_from(given, problems, language)
     flow = flow_choice.taken_from(given, problems, language)
     landscape = landscape_choice.taken_from(given, problems, language)
+    shortcuts = shortcuts_choice.taken_from(given, problems, language)
     for name in given:
         # Gradio's own parameters begin with two underscores or name its theme.
         if not name.startswith("__") and name not in {"view", "deep_link", "session_hash"}:
@@ -156,6 +170,7 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
         transfer=transfer,
         flow=flow,
         landscape=landscape,
+        shortcuts=shortcuts,
         problems=tuple(problems),
     )
 
