@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from explorer.analysis.layer_responses import layer_responses as layer_responses
     from explorer.analysis.layer_table import clear_caches as clear_caches
     from explorer.analysis.layer_table import layer_table as layer_table
+    from explorer.analysis.path_lengths import path_counts as path_counts
+    from explorer.analysis.path_lengths import path_gradient as path_gradient
     from explorer.analysis.receptive_field import receptive_field as receptive_field
     from explorer.analysis.saliency import saliency as saliency
+    from explorer.analysis.shortcut_surgery import operated as operated
     from explorer.attribution_results import Attribution as Attribution
     from explorer.cards import WeightsCard as WeightsCard
     from explorer.cards import shipped_card as shipped_card
@@ -40,6 +43,10 @@ if TYPE_CHECKING:
     from explorer.errors import UnknownNameError as UnknownNameError
     from explorer.examination_tables import class_frame as class_frame
     from explorer.export_results import ExportCard as ExportCard
+    from explorer.figures.block_drops import describe_block_drops as describe_block_drops
+    from explorer.figures.block_drops import describe_random_drops as describe_random_drops
+    from explorer.figures.block_drops import plot_block_drops as plot_block_drops
+    from explorer.figures.block_drops import plot_random_drops as plot_random_drops
     from explorer.figures.comparison import describe_running as describe_running
     from explorer.figures.comparison import describe_totals as describe_totals
     from explorer.figures.comparison import plot_running as plot_running
@@ -72,6 +79,9 @@ if TYPE_CHECKING:
     from explorer.figures.field_picture import describe_effective as describe_effective
     from explorer.figures.field_picture import describe_field_on_picture as describe_field_on_picture
     from explorer.figures.field_picture import plot_field_on_picture as plot_field_on_picture
+    from explorer.figures.flow_history import describe_flow_history as describe_flow_history
+    from explorer.figures.flow_history import flow_history_data as flow_history_data
+    from explorer.figures.flow_history import plot_flow_history as plot_flow_history
     from explorer.figures.gradient_flow import describe_flow as describe_flow
     from explorer.figures.gradient_flow import flow_data as flow_data
     from explorer.figures.gradient_flow import plot_flow as plot_flow
@@ -91,6 +101,8 @@ if TYPE_CHECKING:
     from explorer.figures.one_block import describe_one_block as describe_one_block
     from explorer.figures.one_block import one_block_data as one_block_data
     from explorer.figures.one_block import plot_one_block as plot_one_block
+    from explorer.figures.path_lengths import describe_path_lengths as describe_path_lengths
+    from explorer.figures.path_lengths import plot_path_lengths as plot_path_lengths
     from explorer.figures.projection import describe_projection as describe_projection
     from explorer.figures.projection import plot_projection as plot_projection
     from explorer.figures.projection import projection_data as projection_data
@@ -106,6 +118,8 @@ if TYPE_CHECKING:
     from explorer.figures.stage_probes import describe_stage_probes as describe_stage_probes
     from explorer.figures.stage_probes import plot_stage_probes as plot_stage_probes
     from explorer.figures.stage_probes import stage_probes_data as stage_probes_data
+    from explorer.figures.surgery import describe_surgery as describe_surgery
+    from explorer.figures.surgery import plot_surgery as plot_surgery
     from explorer.figures.transfer_experiment import describe_experiment as describe_experiment
     from explorer.figures.transfer_experiment import experiment_data as experiment_data
     from explorer.figures.transfer_experiment import plot_experiment as plot_experiment
@@ -129,9 +143,15 @@ if TYPE_CHECKING:
     from explorer.lessons.flow import responses_of as responses_of
     from explorer.lessons.one_block import one_block as one_block
     from explorer.lessons.one_block import one_block_steps as one_block_steps
+    from explorer.lessons.patients import surgery_patient as surgery_patient
     from explorer.lessons.sentences import describe_guess as describe_guess
     from explorer.lessons.sentences import describe_lesson as describe_lesson
     from explorer.lessons.sentences import describe_lesson_limits as describe_lesson_limits
+    from explorer.lessons.surgery import drop_each_block as drop_each_block
+    from explorer.lessons.surgery import drop_several_blocks as drop_several_blocks
+    from explorer.lessons.surgery import operate as operate
+    from explorer.lessons.surgery import path_gradients as path_gradients
+    from explorer.lessons.surgery import surgery_flow as surgery_flow
     from explorer.lessons.transfer_experiment import plan_experiment as plan_experiment
     from explorer.lessons.transfer_experiment import read_experiment as read_experiment
     from explorer.lessons.transfer_experiment import resume_experiment as resume_experiment
@@ -223,6 +243,7 @@ _HOMES = {
     "depth_sweep": "explorer.lessons.depth_sweep",
     "depth_sweep_data": "explorer.figures.depth_sweep",
     "depthwise_separable": "explorer.analysis.calculators",
+    "describe_block_drops": "explorer.figures.block_drops",
     "describe_confusion": "explorer.figures.confusion",
     "describe_constructed": "explorer.figures.constructed",
     "describe_degradation": "explorer.figures.degradation",
@@ -235,6 +256,7 @@ _HOMES = {
     "describe_field_growth": "explorer.figures.field_growth",
     "describe_field_on_picture": "explorer.figures.field_picture",
     "describe_flow": "explorer.figures.gradient_flow",
+    "describe_flow_history": "explorer.figures.flow_history",
     "describe_guess": "explorer.lessons.sentences",
     "describe_identity": "explorer.figures.identity_flow",
     "describe_layer_costs": "explorer.figures.layer_costs",
@@ -243,16 +265,21 @@ _HOMES = {
     "describe_lesson": "explorer.lessons.sentences",
     "describe_lesson_limits": "explorer.lessons.sentences",
     "describe_one_block": "explorer.figures.one_block",
+    "describe_path_lengths": "explorer.figures.path_lengths",
     "describe_projection": "explorer.figures.projection",
+    "describe_random_drops": "explorer.figures.block_drops",
     "describe_rate_range": "explorer.figures.rate_range",
     "describe_running": "explorer.figures.comparison",
     "describe_saliency": "explorer.figures.saliency",
     "describe_source_shift": "explorer.figures.source_shift",
     "describe_stage_probes": "explorer.figures.stage_probes",
+    "describe_surgery": "explorer.figures.surgery",
     "describe_totals": "explorer.figures.comparison",
     "design_data": "explorer.figures.designs",
     "diagram_data": "explorer.figures.diagram",
     "display_frame": "explorer.tables",
+    "drop_each_block": "explorer.lessons.surgery",
+    "drop_several_blocks": "explorer.lessons.surgery",
     "effective_receptive_field": "explorer.analysis.effective_field",
     "effective_receptive_field_steps": "explorer.analysis.effective_field",
     "evaluate": "explorer.training.trained",
@@ -265,6 +292,7 @@ _HOMES = {
     "fit": "explorer.training.loop",
     "fixed_lesson": "explorer.lessons.degradation",
     "flow_data": "explorer.figures.gradient_flow",
+    "flow_history_data": "explorer.figures.flow_history",
     "flow_of": "explorer.lessons.flow",
     "flow_record": "explorer.training.flow_recording",
     "fold": "explorer.tables",
@@ -290,9 +318,15 @@ _HOMES = {
     "one_block": "explorer.lessons.one_block",
     "one_block_data": "explorer.figures.one_block",
     "one_block_steps": "explorer.lessons.one_block",
+    "operate": "explorer.lessons.surgery",
+    "operated": "explorer.analysis.shortcut_surgery",
+    "path_counts": "explorer.analysis.path_lengths",
+    "path_gradient": "explorer.analysis.path_lengths",
+    "path_gradients": "explorer.lessons.surgery",
     "photograph": "explorer.pictures",
     "plan_experiment": "explorer.lessons.transfer_experiment",
     "plan_lesson": "explorer.lessons.degradation",
+    "plot_block_drops": "explorer.figures.block_drops",
     "plot_confusion": "explorer.figures.confusion",
     "plot_constructed": "explorer.figures.constructed",
     "plot_degradation": "explorer.figures.degradation",
@@ -303,17 +337,21 @@ _HOMES = {
     "plot_field_growth": "explorer.figures.field_growth",
     "plot_field_on_picture": "explorer.figures.field_picture",
     "plot_flow": "explorer.figures.gradient_flow",
+    "plot_flow_history": "explorer.figures.flow_history",
     "plot_identity": "explorer.figures.identity_flow",
     "plot_layer_costs": "explorer.figures.layer_costs",
     "plot_layer_responses": "explorer.figures.layer_responses",
     "plot_learning_curves": "explorer.figures.learning_curves",
     "plot_one_block": "explorer.figures.one_block",
+    "plot_path_lengths": "explorer.figures.path_lengths",
     "plot_projection": "explorer.figures.projection",
+    "plot_random_drops": "explorer.figures.block_drops",
     "plot_rate_range": "explorer.figures.rate_range",
     "plot_running": "explorer.figures.comparison",
     "plot_saliency": "explorer.figures.saliency",
     "plot_source_shift": "explorer.figures.source_shift",
     "plot_stage_probes": "explorer.figures.stage_probes",
+    "plot_surgery": "explorer.figures.surgery",
     "plot_totals": "explorer.figures.comparison",
     "predict": "explorer.training.predicting",
     "prepare": "explorer.training.predicting",
@@ -351,6 +389,8 @@ _HOMES = {
     "stop_experiment": "explorer.lessons.transfer_experiment",
     "stop_lesson": "explorer.lessons.degradation",
     "submit": "explorer.jobs.queue",
+    "surgery_flow": "explorer.lessons.surgery",
+    "surgery_patient": "explorer.lessons.patients",
     "totals_data": "explorer.figures.comparison",
     "trained_at_first": "explorer.training.strategies",
     "training_cost": "explorer.analysis.cost",

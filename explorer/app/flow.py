@@ -13,8 +13,9 @@ import gradio as gr
 
 from explorer.app import flow_choice, training_store, widgets
 from explorer.app.address import PageState, from_query
-from explorer.app.events import STREAMING
+from explorer.app.events import QUICK, STREAMING
 from explorer.app.flow_choice import INITS, NORMS, SHIPPED, FlowChoice, read_nets, run_of
+from explorer.app.flow_history import build_history, history_shown
 from explorer.app.problems import reported, sentence
 from explorer.app.progressive import Report, progressive
 from explorer.app.tab import Binding, Tab
@@ -49,6 +50,7 @@ def show(state: PageState, language: str) -> list[Any]:
         gr.update(value=chosen.norm),
         gr.update(value=chosen.init),
         gr.update(value=chosen.quantity),
+        gr.update(value=chosen.history),
         repr(chosen),
     ]
 
@@ -238,6 +240,10 @@ def choose_quantity(state: PageState, quantity: str) -> PageState:
     return replace(state, flow=replace(state.flow, quantity=quantity))
 
 
+def choose_history(state: PageState, quantity: str) -> PageState:
+    return replace(state, flow=replace(state.flow, history=quantity))
+
+
 # ---------------------------------------------------------------- the tab
 
 
@@ -289,6 +295,7 @@ def build_flow_tab(state: PageState, language: str) -> Tab:
     gr.Markdown(f"### {text('responses.title', language)}\n{text('responses.info', language)}", elem_classes="step")
     responding = gr.HTML("", apply_default_css=False, elem_id="flow-responding")
     responses = widgets.chart(elem_id="flow-responses", height=620)
+    history, history_empty, maps = build_history(chosen, language)
     request = hidden("flow-request")
 
     def measured(query: str) -> Iterator[tuple[Any, Any, Any, Any]]:
@@ -313,13 +320,22 @@ def build_flow_tab(state: PageState, language: str) -> Tab:
     request.change(
         guard(measured), [request], [curves, parts, going, problem], js="() => [location.search]", **STREAMING
     )
+
+    def remembered(query: str) -> tuple[Any, Any]:
+        try:
+            return history_shown(from_query(query, ("flow",)).flow, language)
+        except ExplorerError as error:
+            return gr.update(visible=False), widgets.problem(sentence(error, language))
+
+    request.change(guard(remembered), [request], [maps, history_empty], js="() => [location.search]", **QUICK)
     bindings = (
         Binding(nets.input, [nets], choose_nets, problem),
         Binding(quantity.input, [quantity], choose_quantity, problem),
         Binding(norm.input, [norm], choose_norm, problem),
         Binding(init.input, [init], choose_init, problem),
+        Binding(history.input, [history], choose_history, problem),
     )
-    outputs = [nets, norm, init, quantity, request]
+    outputs = [nets, norm, init, quantity, history, request]
     return Tab("flow", outputs, show, bindings, own=tuple(outputs))
 
 

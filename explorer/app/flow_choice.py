@@ -9,6 +9,7 @@ from explorer.app import training_store
 from explorer.cards import shipped_card, shipped_cards
 from explorer.catalog import OPTION_CHOICES, find_entry
 from explorer.errors import ConfigError, ExplorerError
+from explorer.figures.flow_history import HISTORY
 from explorer.figures.gradient_flow import QUANTITIES
 from explorer.language import text
 from explorer.options import read_net
@@ -33,12 +34,14 @@ class FlowChoice:
         norm: of the nets with initial weights: `batch` or `none`.
         init: of the nets with initial weights.
         quantity: what is drawn by depth.
+        history: what is drawn of the runs' records, layer by step.
     """
 
     nets: tuple[str, ...] = ("plain56", "resnet56")
     norm: str = "batch"
     init: str = "he"
     quantity: str = "activation_gradient"
+    history: str = "update_ratio"
 
 
 def pairs(choice: FlowChoice) -> list[tuple[str, str]]:
@@ -49,6 +52,7 @@ def pairs(choice: FlowChoice) -> list[tuple[str, str]]:
         "flow.norm": (choice.norm, first.norm),
         "flow.init": (choice.init, first.init),
         "flow.show": (choice.quantity, first.quantity),
+        "flow.history": (choice.history, first.history),
     }
     return [(name, value) for name, (value, default) in said.items() if value != default]
 
@@ -61,6 +65,7 @@ def taken_from(given: dict[str, str], problems: list[str], language: str) -> Flo
         ("flow.norm", first.norm, NORMS),
         ("flow.init", first.init, INITS),
         ("flow.show", first.quantity, QUANTITIES),
+        ("flow.history", first.history, HISTORY),
     ):
         value = given.pop(name, default)
         if value not in known:
@@ -73,7 +78,7 @@ def taken_from(given: dict[str, str], problems: list[str], language: str) -> Flo
             nets = read_nets(asked.split(","))
         except ExplorerError:
             problems.append(text("link.unknown", language, name="flow", value=asked[:40], known=",".join(first.nets)))
-    return FlowChoice(nets, values["flow.norm"], values["flow.init"], values["flow.show"])
+    return FlowChoice(nets, *(values[f"flow.{name}"] for name in ("norm", "init", "show", "history")))
 
 
 def read_nets(nets: list[str]) -> tuple[str, ...]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from explorer.app import flow
+from explorer.app import flow, training_store
 from explorer.app.address import PageState, from_query, to_query
 from explorer.app.flow_choice import FlowChoice, choices, read_nets
+from explorer.app.flow_history import history_shown
+from explorer.config import ModelConfig
 from explorer.errors import CheckpointError, ConfigError, ExplorerError, UnknownNameError
 from explorer.flow_results import DepthPoint
+from explorer.jobs.running import run_here
 from explorer.lessons import depth_sweep
+from explorer.train_config import TrainConfig
 
 STATE = PageState("flow")
 
@@ -20,14 +25,17 @@ STATE = PageState("flow")
 def test_what_is_chosen_is_in_the_address() -> None:
     state = flow.choose_nets(STATE, ["plain20", "resnet20:preact=True"])
     state = flow.choose_init(flow.choose_quantity(flow.choose_norm(state, "none"), "std"), "xavier")
-    assert state.flow == FlowChoice(("plain20", "resnet20:preact=True"), "none", "xavier", "std")
+    state = flow.choose_history(state, "dead")
+    assert state.flow == FlowChoice(("plain20", "resnet20:preact=True"), "none", "xavier", "std", "dead")
     again = from_query(to_query(state), ("flow",))
     assert again.flow == state.flow
     assert again.problems == ()
     assert "flow=" not in to_query(STATE).replace("tab=flow", "")
 
 
-@pytest.mark.parametrize("query", ["flow=nothing", "flow.norm=some", "flow.init=some", "flow.show=some"])
+@pytest.mark.parametrize(
+    "query", ["flow=nothing", "flow.norm=some", "flow.init=some", "flow.show=some", "flow.history=some"]
+)
 def test_what_a_link_gets_wrong_is_said(query: str) -> None:
     state = from_query(f"?tab=flow&{query}", ("flow",))
     assert state.flow == FlowChoice()
@@ -100,6 +108,29 @@ def test_plain_nets_alone_have_no_identity() -> None:
 def test_a_run_that_is_gone_is_said() -> None:
     with pytest.raises(ExplorerError):
         list(flow.stream_flow(FlowChoice(("run:0a1b2c3d",)), "en"))
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_runs_that_have_recorded_are_drawn(language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a record the page says how to get one; with one that is not chosen, which there is."""
+    monkeypatch.setenv("EXPLORER_HOME", str(tmp_path))
+    maps, words = history_shown(FlowChoice(), language)
+    assert not maps["visible"]
+    assert "explorer train plain20 --record-flow" in words
+    store = training_store.store()
+    model = ModelConfig("plain8", num_classes=10, in_channels=1, image_size=8, width=0.25)
+    train = TrainConfig("digits", epochs=1, subset=10, test_subset=2, record_flow=True)
+    run = run_here(store, store.create(model, train, name="kept").run_id)
+    maps, words = history_shown(FlowChoice(), language)
+    assert not maps["visible"]
+    assert "kept" in words
+    maps, words = history_shown(FlowChoice((f"run:{run.run_id}", "resnet20"), history="weight_gradient"), language)
+    assert (maps["visible"], words) == (True, "")
+    card = json.loads(maps["value"])
+    assert len(card["figure"]["data"]) == 1
+    assert [row[1] for row in card["table"]["rows"]][:2] == ["conv1", "layer1.0.conv1"]
+    with pytest.raises(ExplorerError):
+        history_shown(FlowChoice(("run:0a1b2c3d",)), language)
 
 
 def test_the_sweep_streams_and_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
