@@ -182,8 +182,14 @@ def stream_file(net: str | None, kind: Format, language: str) -> Iterator[tuple[
         yield gr.update(value=None), widgets.problem(sentence(error, language))
 
 
-def build_predictions(start: gr.Dropdown, language: str) -> gr.Dropdown:
-    """Lay it out: which net (which is returned), which picture, the answer, the evidence, the net as a file."""
+def build_predictions(start: gr.Dropdown, asked_again: Callable[..., Any], language: str) -> None:
+    """Lay it out: which net, which picture, the answer, the evidence, the net as a file.
+
+    Args:
+        start: the weights to start from: they can be asked, too.
+        asked_again: the event after which there may be other nets to ask.
+        language: `en` or `ko`.
+    """
 
     def words(key: str) -> str:
         return text(f"transfer.use.{key}", language)
@@ -263,7 +269,8 @@ def build_predictions(start: gr.Dropdown, language: str) -> gr.Dropdown:
         return written
 
     result = [said, evidence, which, asked, problem]
-    net.focus(guard(listed), [start, net], [net], **QUICK)
+    for ask_again in (net.focus, asked_again):  # what is chosen stays
+        ask_again(guard(listed), [start, net], [net], **QUICK)
     ask.click(guard(answered), [net, sample], result, **STREAMING)
     for event in (upload.upload, camera.input):
         source = upload if event == upload.upload else camera
@@ -272,7 +279,6 @@ def build_predictions(start: gr.Dropdown, language: str) -> gr.Dropdown:
     for pressed, kind in ((weights, "safetensors"), (onnx, "onnx")):
         done = pressed.click(guard(filed(kind)), [net], [file, taking_problem], **EXAMINING)  # type: ignore[arg-type]
         done.success(guard(_nothing), [], [], js="() => window.explorer.save('use-file')", **QUICK)
-    return net
 
 
 def _nothing() -> None:

@@ -60,7 +60,7 @@ def show(state: PageState, language: str) -> list[Any]:
     """What follows the address; the rest comes when the page looks, which it does at once."""
     chosen = state.transfer
     there = starts(language)
-    known, asked = {value for _, value in there}, predictions.answering(chosen.start, language)
+    known = {value for _, value in there}
     listed = there if chosen.start in known else [*there, (chosen.start, chosen.start)]
     return [
         gr.update(value=chosen.dataset, choices=data_choices(chosen.dataset, language)),
@@ -68,7 +68,6 @@ def show(state: PageState, language: str) -> list[Any]:
         gr.update(value=list(chosen.strategies)),
         gr.update(value=written_sizes(chosen.sizes)),
         gr.update(value=str(chosen.seeds)),
-        gr.update(choices=asked, value=asked[0][1] if asked else None),
         training_live.pulse_value(chosen.group, training_live.EVERY_MS),
         request_of(chosen),
         _stages(chosen, language),
@@ -231,7 +230,7 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
     step("understand", language)
     understanding.build_understanding(source.request.change, language)
     step("use", language)
-    net = predictions.build_predictions(source.start, language)
+    predictions.build_predictions(source.start, source.request.change, language)
 
     def probed(query: str) -> Iterator[tuple[Any, Any, Any]]:
         yield from stream_probes(query, language)
@@ -262,7 +261,7 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
         js="() => [location.search, window.explorer.held('transfer-pulse'), window.explorer.owner()]",
         **LOOKING,
     )
-    outputs = [source.data, source.start, ways, sizes, seeds, net, pulse, source.request, learning]
+    outputs = [source.data, source.start, ways, sizes, seeds, pulse, source.request, learning]
     bindings = (
         Binding(source.data.input, [source.data], choose_data, source.problem),
         Binding(source.start.input, [source.start], choose_start, source.problem),
