@@ -118,7 +118,7 @@ def stream_landscape(chosen: LandscapeChoice, language: str, visitor: str = "") 
     """
     wanted = repr(chosen)
     _wanted.choose(visitor, wanted)
-    yield Shown(text("landscape.loading", language), going=True)
+    yield Shown(widgets.busy(0, text("landscape.loading", language)), going=True)
     from explorer.lessons.landscape import landscapes_of
 
     steps = landscapes_of(
@@ -268,13 +268,14 @@ def build_landscape_tab(state: PageState, language: str) -> Tab:
             [(f"{number} × {number}", number) for number in CHOICE_SIZES],
             value=chosen.size,
             label=words("size"),
+            min_width=120,
             elem_id="landscape-size",
         )
-        seed = gr.Dropdown(list(SEEDS), value=chosen.seed, label=words("seed"), elem_id="landscape-seed")
+        seed = gr.Dropdown(list(SEEDS), value=chosen.seed, label=words("seed"), min_width=120, elem_id="landscape-seed")
     problem = gr.HTML("", apply_default_css=False, elem_id="landscape-problem")
     busy = gr.HTML("", apply_default_css=False, elem_id="landscape-going")
     with gr.Row(elem_id="landscape-buttons"):
-        stop = gr.Button(text("lesson.stop", language), size="sm", visible=False, elem_id="landscape-stop")
+        stop = gr.Button(text("train.stop", language), size="sm", visible=False, elem_id="landscape-stop")
         more = gr.Button(words("go"), size="sm", visible=False, elem_id="landscape-go")
     gr.Markdown(f"### {words('lines')}\n{text('landscape.lines.info', language)}", elem_classes="step")
     lines = widgets.chart(elem_id="landscape-lines", height=380)

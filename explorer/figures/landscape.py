@@ -207,7 +207,7 @@ def plot_landscape_lines(landscapes: Sequence[Landscape], language: str = "en") 
         )
     for guess, words in _guesses([landscape.source for landscape in landscapes], language):
         for suffix in ("", "2"):
-            figure.add_hline(y=guess, yref=f"y{suffix}", xref=f"x{suffix} domain", line=_dotted())
+            figure.add_hline(y=guess, yref=f"y{suffix}", xref=f"x{suffix}", line=_dotted())
         note: dict[str, Any] = {"x": 1, "xref": "x domain", "y": math.log10(guess), "yref": "y"}
         figure.add_annotation(text=words, xanchor="right", yanchor="top", showarrow=False, font={"size": 11}, **note)
     figure.update_layout(showlegend=True, margin={"t": 56}, meta={"panels": 2})

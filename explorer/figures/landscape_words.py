@@ -57,7 +57,7 @@ def describe_landscape_lines(landscapes: Sequence[Landscape], language: str = "e
             if len(line) < 5:
                 continue
             doubled, (bends, of) = doubling_step(landscape, direction), downward_bends(landscape, direction)
-            far = f"> {landscape.reach:g}" if doubled is None else f"{doubled:.2g}"
+            far = f"> {landscape.reach:g}" if doubled is None else f"{doubled[0]:g} – {doubled[1]:g}"
             words = {"number": direction + 1, "step": far, "curvature": _loss(curvature(landscape, direction))}
             parts.append(text("caption.landscape.direction", language, **words, bends=bends, of=of))
         if parts:
@@ -124,22 +124,19 @@ def valleys(landscape: Landscape) -> int:
     return count
 
 
-def doubling_step(landscape: Landscape, direction: int) -> float | None:
-    """The shortest step along a direction, either way, after which the loss is twice the centre's; None within reach.
+def doubling_step(landscape: Landscape, direction: int) -> tuple[float, float] | None:
+    """Between which two steps along a direction, the nearer way, the loss first is twice the centre's.
 
-    Between two points the loss is taken to be straight.
+    What lies between two points is not known: it may rise straight or all at once. None where it nowhere is as much.
     """
-    line = landscape.line(direction)
     centre = landscape.centre
     assert centre is not None
-    wanted, found = 2 * centre.loss, []
+    found = []
     for sign in (1, -1):
-        side = sorted((sign * step, point.loss) for step, point in line if sign * step >= 0)
-        for (near, before), (far, after) in pairwise(side):
-            if not after < wanted:
-                found.append(
-                    near + (far - near) * (wanted - before) / (after - before) if math.isfinite(after) else far
-                )
+        side = sorted((sign * step, point.loss) for step, point in landscape.line(direction) if sign * step >= 0)
+        for (near, _), (far, loss) in pairwise(side):
+            if not loss < 2 * centre.loss:
+                found.append((near, far))
                 break
     return min(found, default=None)
 
