@@ -130,6 +130,7 @@ def stream_landscape(chosen: LandscapeChoice, language: str, visitor: str = "") 
     )
     drawn = 0.0
     paths: list[LossPath] = []
+    path_asked = False
     for step in steps:
         last = step.whole and step.done == step.total
         stopped = not last and not _wanted.is_wanted(visitor, wanted)
@@ -147,7 +148,8 @@ def stream_landscape(chosen: LandscapeChoice, language: str, visitor: str = "") 
             words = text("landscape.busy", language, done=step.done, total=step.total)
             shown = replace(shown, busy=widgets.busy(step.done / step.total, words), going=True)
         yield shown
-        if not paths and shown.square is not None:
+        if not path_asked and shown.square is not None:
+            path_asked = True
             for net in chosen.nets:
                 if last or _wanted.is_wanted(visitor, wanted):
                     paths += _path(net)

@@ -83,13 +83,13 @@ def plot_landscape(landscapes: Sequence[Landscape], view: str = "contour", langu
     for number, landscape in enumerate(landscapes):
         steps, rows = landscape.grid()
         z = [[_height(point.loss, high) for point in row] for row in rows]
-        shown = [[f"{point.loss:.3g}" for point in row] for row in rows]
-        common = {"x": steps, "y": steps, "z": z, "text": shown, "colorscale": _COLOURS, "showscale": number == 0}
-        hover = f"(%{{x:.3~g}}, %{{y:.3~g}}): %{{text}}<extra>{landscape_name(landscape.source, language)}</extra>"
-        common |= {"colorbar": bar, "hovertemplate": hover}
+        common = {"x": steps, "y": steps, "colorscale": _COLOURS, "showscale": number == 0, "colorbar": bar}
+        name = landscape_name(landscape.source, language)
         if view == "surface":
-            _add_surface(figure, number, common, (low, high), ticks)
+            _add_surface(figure, number, common, z, (low, high), name)
         else:
+            common |= {"z": z, "text": [[f"{point.loss:.3g}" for point in row] for row in rows]}
+            common |= {"hovertemplate": f"(%{{x:.3~g}}, %{{y:.3~g}}): %{{text}}<extra>{name}</extra>"}
             _add_contours(figure, number, common, (low, high), math.log10(math.log(landscape.source.classes)))
     _lay_out(figure, landscapes, view, (low, high), ticks, language)
     return figure
@@ -124,14 +124,22 @@ def _add_contours(
 
 
 def _add_surface(
-    figure: go.Figure, number: int, common: dict[str, Any], ends: tuple[float, float], ticks: list[float]
+    figure: go.Figure,
+    number: int,
+    common: dict[str, Any],
+    heights: list[list[float]],
+    ends: tuple[float, float],
+    name: str,
 ) -> None:
-    low, high = ends
-    contours = {
-        "z": {"show": True, "start": low, "end": high, "size": (high - low) / _LEVELS, "color": "#fff", "width": 1}
-    }
-    scene = "scene2" if number else "scene"
-    figure.add_surface(**common, scene=scene, cmin=low, cmax=high, contours=contours)
+    figure.add_surface(
+        **common,
+        z=[[10**height for height in row] for row in heights],  # its axis is logarithmic: hover says the loss itself
+        surfacecolor=heights,
+        cmin=ends[0],
+        cmax=ends[1],
+        scene="scene2" if number else "scene",
+        hovertemplate=f"(%{{x:.3~g}}, %{{y:.3~g}}): %{{z:.3~g}}<extra>{name}</extra>",
+    )
 
 
 def _lay_out(
@@ -149,7 +157,7 @@ def _lay_out(
         titles = [text("landscape.axis.step", language, number=which) for which in (1, 2)]
         if view == "surface":
             plain: dict[str, Any] = {"gridcolor": style.GRID, "showbackground": False, "zeroline": False}
-            height = plain | {"tickvals": [math.log10(value) for value in ticks], "range": list(ends)}
+            height = plain | {"type": "log", "tickvals": ticks, "range": list(ends)}
             height |= {"ticktext": [f"{value:g}" for value in ticks], "title": text("landscape.axis.loss", language)}
             scene = {"domain": {"x": domain, "y": [0, 0.94]}, "aspectratio": {"x": 1, "y": 1, "z": 0.8}}
             scene |= {"xaxis": plain | {"title": titles[0]}, "yaxis": plain | {"title": titles[1]}, "zaxis": height}

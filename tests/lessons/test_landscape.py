@@ -1,4 +1,4 @@
-"""Landscapes of nets that are there at once: what is kept is not computed again, and what is stopped leaves no trace."""
+"""Landscapes of nets that are there at once: what is kept is not computed again, what is stopped leaves no trace."""
 
 from __future__ import annotations
 
