@@ -35,11 +35,7 @@ def subject_name(subject: Subject, language: str = "en") -> str:
 
 def measured(subject: Subject, language: str = "en") -> str:
     """What is counted, and on which pictures: the title of an axis."""
-    values: dict[str, object] = {"count": subject.pictures, "data": subject.dataset}
-    if subject.measure == "accuracy":
-        return text("surgery.accuracy", language, **values)
-    pictures = "photographs" if subject.dataset == "photographs" else "other"
-    return text(f"surgery.agreement.{pictures}", language, **values)
+    return text(f"surgery.{subject.measure}", language, count=subject.pictures, data=subject.dataset)
 
 
 def surgery_data(before: GradientFlow, after: GradientFlow) -> pd.DataFrame:

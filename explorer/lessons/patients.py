@@ -193,7 +193,7 @@ def plain_counterpart(weights: str, store: RunStore | None = None) -> str:
     except UnknownNameError:
         return ""
     for run in store.list():
-        alike = run.train.dataset == own.train.dataset and run.model.arch == own.model.arch.replace("resnet", "plain")
-        if alike and run.model.arch != own.model.arch and run.status == "finished" and run.best_epoch:
+        twin = not run.model.residual and run.model.entry.layout == own.model.entry.layout
+        if twin and run.train.dataset == own.train.dataset and run.status == "finished" and run.best_epoch:
             return run.run_id
     return ""
