@@ -104,7 +104,7 @@ def _colour_axis(records: Sequence[FlowRecord], quantity: str, language: str) ->
     if quantity in _SHARES:
         low, high = 0.0, 100.0
     else:
-        ticks = list(range(math.ceil(low), math.floor(high) + 1)) or [round(low, 1), round(high, 1)]
+        ticks: list[float] = [*range(math.ceil(low), math.floor(high) + 1)] or [round(low, 1), round(high, 1)]
         every = max(1, len(ticks) // 6)
         bar |= {"tickvals": ticks[::every], "ticktext": [f"10<sup>{tick}</sup>" for tick in ticks[::every]]}
     return {"colorscale": _COLOURS, "cmin": low, "cmax": high, "colorbar": bar}

@@ -64,6 +64,9 @@ class Series:
 class Budget:
     """Whether another look is within a share of the training's time, from the times of steps with a look and without.
 
+    What a look costs has to be known first: the first step is always looked at, and one of the next. In a training of
+    a few dozen steps these two alone may take more than their share.
+
     Args:
         share: of the time that all looks together may take.
         device: that computes: a GPU's steps are timed on the GPU, without waiting for it.
@@ -90,7 +93,7 @@ class Budget:
             self.last_look = self.steps
         now: float | torch.cuda.Event = time.perf_counter()
         if self._cuda:
-            now = torch.cuda.Event(enable_timing=True)
+            now = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
             now.record()
         if self._last is not None and self.steps > 2:
             if isinstance(now, float) and isinstance(self._last, float):
@@ -98,7 +101,7 @@ class Budget:
             elif not isinstance(now, float) and not isinstance(self._last, float):
                 self._running.append((self._last, now, looked))
         self._last = now
-        while self._running and self._running[0][1].query():  # what the GPU has done already
+        while self._running and self._running[0][1].query():  # type: ignore[no-untyped-call]  # what the GPU has done
             before, after, had = self._running.popleft()
             self._took(before.elapsed_time(after) / 1000, had)
 

@@ -69,7 +69,8 @@ def test_data_and_its_summary() -> None:
     assert len(data) == 4 * 3
     summary = flow_history_summary(PAIR[:1])
     assert list(summary["layer"]) == ["conv1", "down", "fc"]
-    assert summary.loc[0, ["first", "last", "median", "largest"]].tolist() == pytest.approx([0.01, 0.08, 0.03, 0.08])
+    first = summary.to_dict("records")[0]
+    assert [first[name] for name in ("first", "last", "median", "largest")] == pytest.approx([0.01, 0.08, 0.03, 0.08])
 
 
 def test_long_records_are_drawn_as_far_as_is_seen() -> None:
