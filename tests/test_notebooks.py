@@ -30,8 +30,9 @@ TEST_SIZES = {
     "epochs=6": "epochs=1",
     "pictures = 64": "pictures = 16",
     "steps=40": "steps=12",
+    "epochs=4, subset=60": "epochs=1, subset=20",
 }
-"""How much is learned in notebooks 03 and 05: as it stands there, and in the tests."""
+"""How much is learned in notebooks 03 to 05: as it stands there, and in the tests."""
 
 APP_TAG = "skip-test"
 """The tag of the cell that shows the app; it is tried by itself."""
