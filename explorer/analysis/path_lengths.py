@@ -59,7 +59,7 @@ class _Gate(torch.autograd.Function):
         return value.view_as(value)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         ways = ctx.gates.ways
         if ways is None:
             return gradient, None, None, None
@@ -98,7 +98,7 @@ class _Gates:
     def _gated(self, number: int) -> object:
         def before(module: nn.Module, given: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             branch, shortcut = given
-            return _Gate.apply(branch, self, number, True), _Gate.apply(shortcut, self, number, False)  # type: ignore[no-untyped-call]
+            return _Gate.apply(branch, self, number, True), _Gate.apply(shortcut, self, number, False)
 
         return before
 

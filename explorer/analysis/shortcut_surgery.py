@@ -137,7 +137,7 @@ def first_answers(net: nn.Module, pictures: Tensor) -> Tensor:
     modes = [(module, module.training) for module in net.modules()]
     try:
         net.eval()
-        return torch.cat([net(part).argmax(1) for part in pictures.split(_BATCH)])
+        return torch.cat([net(part).argmax(1) for part in torch.split(pictures, _BATCH)])
     finally:
         for module, was_training in modes:
             module.training = was_training
