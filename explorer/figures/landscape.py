@@ -156,12 +156,17 @@ def _lay_out(
         domain = ([1 - (1 - _GAP) / 2, 1] if number else [0, (1 - _GAP) / 2]) if two else [0, 1]
         titles = [text("landscape.axis.step", language, number=which) for which in (1, 2)]
         if view == "surface":
-            plain: dict[str, Any] = {"gridcolor": style.GRID, "showbackground": False, "zeroline": False}
+            plain: dict[str, Any] = {
+                "gridcolor": style.GRID,
+                "showbackground": False,
+                "zeroline": False,
+                "tickfont": {"size": 10},
+            }
             height = plain | {"type": "log", "tickvals": ticks, "range": list(ends)}
             height |= {"ticktext": [f"{value:g}" for value in ticks], "title": text("landscape.axis.loss", language)}
             scene = {"domain": {"x": domain, "y": [0, 0.94]}, "aspectratio": {"x": 1, "y": 1, "z": 0.8}}
             scene |= {"xaxis": plain | {"title": titles[0]}, "yaxis": plain | {"title": titles[1]}, "zaxis": height}
-            scene["camera"] = {"eye": {"x": 1.3, "y": -1.5, "z": 0.9}}
+            scene["camera"] = {"eye": {"x": 1.6, "y": -1.8, "z": 1.0}, "center": {"x": 0, "y": 0, "z": -0.15}}
             figure.update_layout({f"scene{suffix}": scene})
             place: dict[str, Any] = {"x": domain[0], "xref": "paper", "y": 1, "yref": "paper"}
         else:
@@ -283,7 +288,7 @@ def _clips(landscapes: Sequence[Landscape]) -> bool:
 def _ticks(low: float, high: float) -> list[float]:
     """1, 2 and 5 times powers of ten between the ends, and the upper end."""
     nice = [digit * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1) for digit in (1, 2, 5)]
-    inside = [value for value in nice if low <= math.log10(value) < high - 0.05]
+    inside = [value for value in nice if low <= math.log10(value) < high - 0.15]
     return [*inside, float(f"{10**high:.3g}")]
 
 

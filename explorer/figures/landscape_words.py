@@ -11,6 +11,9 @@ from explorer.landscape_results import Landscape, LandscapePoint, LandscapeSourc
 from explorer.language import text
 from explorer.units import exact, percent
 
+_HILL = 1.05
+"""Times the loss of the initial weights: less is not called a hill."""
+
 
 def describe_landscape(landscapes: Sequence[Landscape], language: str = "en") -> str:
     """For each net the range on its finest complete grid, how much of it is low, and how many valleys it has."""
@@ -73,7 +76,7 @@ def describe_loss_path(paths: Sequence[LossPath], language: str = "en") -> str:
         first, last = path.points[0], path.points[-1]
         top = max(path.points, key=lambda point: point.loss)
         values = {"net": landscape_name(path.source, language), "first": _loss(first.loss), "last": _loss(last.loss)}
-        hill = top.loss > first.loss and top is not last
+        hill = top.loss > _HILL * first.loss and top is not last
         key = "hill" if hill else "downhill"
         sentences.append(text(f"caption.path.{key}", language, **values, top=_loss(top.loss), t=f"{top.t:.2g}"))
     return " ".join(sentences)
@@ -133,7 +136,7 @@ def doubling_step(landscape: Landscape, direction: int) -> tuple[float, float] |
     assert centre is not None
     found = []
     for sign in (1, -1):
-        side = sorted((sign * step, point.loss) for step, point in landscape.line(direction) if sign * step >= 0)
+        side = sorted((abs(step), point.loss) for step, point in landscape.line(direction) if sign * step >= 0)
         for (near, _), (far, loss) in pairwise(side):
             if not loss < 2 * centre.loss:
                 found.append((near, far))

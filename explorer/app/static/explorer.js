@@ -159,7 +159,10 @@
         for (const [key, domain] of [["", [0.56, 1]], ["2", [0, 0.44]]]) {
           layout["xaxis" + key] = { ...layout["xaxis" + key], domain: [0, 1] };
           layout["yaxis" + key] = { ...layout["yaxis" + key], domain, showticklabels: true };
+          const scene = "scene" + key; // or two surfaces, whose names stand where the paper says
+          if (layout[scene]) layout[scene] = { ...layout[scene], domain: { x: [0, 1], y: domain } };
         }
+        if (layout.scene2) layout.annotations = layout.annotations.map((name, at) => ({ ...name, x: 0, y: at ? 0.46 : 1 }));
         layout.height *= 1.5;
       } else if (narrow && layout.meta && layout.meta.panels > 2) { // small charts side by side: two rows of them
         for (let index = 0; index < layout.meta.panels; index += 1) {
