@@ -88,6 +88,14 @@ if TYPE_CHECKING:
     from explorer.figures.identity_flow import describe_identity as describe_identity
     from explorer.figures.identity_flow import identity_data as identity_data
     from explorer.figures.identity_flow import plot_identity as plot_identity
+    from explorer.figures.landscape import landscape_data as landscape_data
+    from explorer.figures.landscape import path_data as path_data
+    from explorer.figures.landscape import plot_landscape as plot_landscape
+    from explorer.figures.landscape import plot_landscape_lines as plot_landscape_lines
+    from explorer.figures.landscape import plot_loss_path as plot_loss_path
+    from explorer.figures.landscape_words import describe_landscape as describe_landscape
+    from explorer.figures.landscape_words import describe_landscape_lines as describe_landscape_lines
+    from explorer.figures.landscape_words import describe_loss_path as describe_loss_path
     from explorer.figures.layer_costs import describe_layer_costs as describe_layer_costs
     from explorer.figures.layer_costs import layer_costs_data as layer_costs_data
     from explorer.figures.layer_costs import plot_layer_costs as plot_layer_costs
@@ -126,6 +134,10 @@ if TYPE_CHECKING:
     from explorer.jobs.queue import resume as resume
     from explorer.jobs.queue import stop as stop
     from explorer.jobs.queue import submit as submit
+    from explorer.landscape_results import Landscape as Landscape
+    from explorer.landscape_results import LandscapePoint as LandscapePoint
+    from explorer.landscape_results import LandscapeStep as LandscapeStep
+    from explorer.landscape_results import LossPath as LossPath
     from explorer.lesson_results import check_guess as check_guess
     from explorer.lessons.advice import advise as advise
     from explorer.lessons.constructed import constructed_solution as constructed_solution
@@ -141,6 +153,9 @@ if TYPE_CHECKING:
     from explorer.lessons.flow import flow_of as flow_of
     from explorer.lessons.flow import identity_of as identity_of
     from explorer.lessons.flow import responses_of as responses_of
+    from explorer.lessons.landscape import landscape_of as landscape_of
+    from explorer.lessons.landscape import landscapes_of as landscapes_of
+    from explorer.lessons.landscape import path_of as path_of
     from explorer.lessons.one_block import one_block as one_block
     from explorer.lessons.one_block import one_block_steps as one_block_steps
     from explorer.lessons.patients import surgery_patient as surgery_patient
@@ -214,6 +229,10 @@ _HOMES = {
     "ExplorerError": "explorer.errors",
     "ExportCard": "explorer.export_results",
     "FlowRecorder": "explorer.training.flow_recording",
+    "Landscape": "explorer.landscape_results",
+    "LandscapePoint": "explorer.landscape_results",
+    "LandscapeStep": "explorer.landscape_results",
+    "LossPath": "explorer.landscape_results",
     "ModelConfig": "explorer.config",
     "RunStore": "explorer.training.runs",
     "StepMetrics": "explorer.run_results",
@@ -259,11 +278,14 @@ _HOMES = {
     "describe_flow_history": "explorer.figures.flow_history",
     "describe_guess": "explorer.lessons.sentences",
     "describe_identity": "explorer.figures.identity_flow",
+    "describe_landscape": "explorer.figures.landscape_words",
+    "describe_landscape_lines": "explorer.figures.landscape_words",
     "describe_layer_costs": "explorer.figures.layer_costs",
     "describe_layer_responses": "explorer.figures.layer_responses",
     "describe_learning_curves": "explorer.figures.learning_curves",
     "describe_lesson": "explorer.lessons.sentences",
     "describe_lesson_limits": "explorer.lessons.sentences",
+    "describe_loss_path": "explorer.figures.landscape_words",
     "describe_one_block": "explorer.figures.one_block",
     "describe_path_lengths": "explorer.figures.path_lengths",
     "describe_projection": "explorer.figures.projection",
@@ -302,6 +324,9 @@ _HOMES = {
     "identity_flow": "explorer.analysis.identity_flow",
     "identity_of": "explorer.lessons.flow",
     "imagenet_weights": "explorer.training.imagenet",
+    "landscape_data": "explorer.figures.landscape",
+    "landscape_of": "explorer.lessons.landscape",
+    "landscapes_of": "explorer.lessons.landscape",
     "layer_costs_data": "explorer.figures.layer_costs",
     "layer_frame": "explorer.tables",
     "layer_responses": "explorer.analysis.layer_responses",
@@ -321,8 +346,10 @@ _HOMES = {
     "operate": "explorer.lessons.surgery",
     "operated": "explorer.analysis.shortcut_surgery",
     "path_counts": "explorer.analysis.path_lengths",
+    "path_data": "explorer.figures.landscape",
     "path_gradient": "explorer.analysis.path_lengths",
     "path_gradients": "explorer.lessons.surgery",
+    "path_of": "explorer.lessons.landscape",
     "photograph": "explorer.pictures",
     "plan_experiment": "explorer.lessons.transfer_experiment",
     "plan_lesson": "explorer.lessons.degradation",
@@ -339,9 +366,12 @@ _HOMES = {
     "plot_flow": "explorer.figures.gradient_flow",
     "plot_flow_history": "explorer.figures.flow_history",
     "plot_identity": "explorer.figures.identity_flow",
+    "plot_landscape": "explorer.figures.landscape",
+    "plot_landscape_lines": "explorer.figures.landscape",
     "plot_layer_costs": "explorer.figures.layer_costs",
     "plot_layer_responses": "explorer.figures.layer_responses",
     "plot_learning_curves": "explorer.figures.learning_curves",
+    "plot_loss_path": "explorer.figures.landscape",
     "plot_one_block": "explorer.figures.one_block",
     "plot_path_lengths": "explorer.figures.path_lengths",
     "plot_projection": "explorer.figures.projection",
