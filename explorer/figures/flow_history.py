@@ -70,6 +70,7 @@ def plot_flow_history(records: Sequence[FlowRecord], quantity: str = "update_rat
         subplot_titles=[history_name(record, language) for record in ordered],
         figure=style.figure(_HEAD_PX + _ROW_PX * len(ordered)),
     )
+    end = max((record.steps[-1] for record in ordered if record.steps), default=1)
     for number, record in enumerate(ordered, start=1):
         steps, rows = record.of(quantity)
         every = -(-len(steps) // _MOST_COLUMNS) or 1  # of more columns a page sees nothing
@@ -77,9 +78,10 @@ def plot_flow_history(records: Sequence[FlowRecord], quantity: str = "update_rat
         main = [at for at, layer in enumerate(record.layers) if not layer.shortcut]
         columns = [[_drawn(row[at], quantity) for row in rows] for at in main]  # a row of the map is a layer
         figure.add_heatmap(
-            x=list(steps),
+            x=[step - 0.5 for step in (*steps, max(end, steps[-1] if steps else 0) + 1)],  # each until the next one
             y=[record.layers[at].depth for at in main],
             z=columns,
+            customdata=[list(steps)] * len(main),
             coloraxis="coloraxis",
             hoverongaps=False,
             hovertemplate=text("history.hover", language, value=_hovered(quantity)) + "<extra></extra>",
@@ -87,6 +89,7 @@ def plot_flow_history(records: Sequence[FlowRecord], quantity: str = "update_rat
             col=1,
         )
         figure.update_yaxes(title=text("history.axis.layer", language), autorange="reversed", row=number, col=1)
+    figure.update_xaxes(range=[0.5, end + 0.5])
     figure.update_xaxes(title=text("history.axis.step", language), row=len(ordered), col=1)
     figure.update_layout(coloraxis=_colour_axis(ordered, quantity, language), margin={"t": 52, "r": 8})
     figure.update_annotations(font={"size": 13}, x=0, xanchor="left")
@@ -121,6 +124,9 @@ def describe_flow_history(records: Sequence[FlowRecord], quantity: str = "update
             sentences.append(text("caption.history.nothing", language, net=name))
         elif quantity in _SHARES:
             value, layer, step = max(points)
+            if not value:
+                sentences.append(text("caption.history.none", language, net=name))
+                continue
             values = {"value": f"{100 * value:.0f}", "layer": layer, "step": exact(step)}
             sentences.append(text("caption.history.highest", language, net=name, **values))
         else:

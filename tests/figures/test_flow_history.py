@@ -41,7 +41,7 @@ def test_one_map_a_net_on_one_colour_scale_plain_first() -> None:
         "ResNet-20 (CIFAR), resnet20-1",
     ]
     assert plain.coloraxis == residual.coloraxis == "coloraxis"
-    assert list(residual.x) == [1, 2, 3, 4]
+    assert list(residual.x) == [0.5, 1.5, 2.5, 3.5, 4.5]
     assert list(residual.y) == [1, 2], "the main path"
     assert list(residual.z[0]) == pytest.approx([math.log10(0.01 * 2**at) for at in range(4)], abs=1e-3)
     assert figure.layout.coloraxis.cmin == pytest.approx(math.log10(0.001), abs=1e-3)
@@ -64,6 +64,18 @@ def test_the_words_follow_the_values() -> None:
     assert "took up to 2.1 % of the training's time" in dead
 
 
+def test_a_look_is_drawn_until_the_next_one_on_the_same_axis() -> None:
+    figure = plot_flow_history(PAIR, "std")
+    assert list(figure.data[0].x) == [0.5, 2.5, 4.5]
+    assert list(figure.data[0].customdata[0]) == [1, 3]
+    assert tuple(figure.layout.xaxis.range) == tuple(figure.layout.xaxis2.range) == (0.5, 4.5)
+
+
+def test_where_nothing_is_silent_it_is_said() -> None:
+    quiet = FlowRecord("r", "plain20", LAYERS, (1,), (1,), dict.fromkeys(RECORDED, ((0.0, 0.0, None),)), None)
+    assert "0 % in every layer" in describe_flow_history([quiet], "dead")
+
+
 def test_data_and_its_summary() -> None:
     data = flow_history_data(PAIR[:1], "weight_norm")
     assert len(data) == 4 * 3
@@ -75,7 +87,7 @@ def test_data_and_its_summary() -> None:
 
 def test_long_records_are_drawn_as_far_as_is_seen() -> None:
     figure = plot_flow_history([record("plain20", steps=256)], "weight_norm")
-    assert len(figure.data[0].x) == 128
+    assert len(figure.data[0].z[0]) == 128
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
