@@ -91,16 +91,18 @@ def main() -> None:
                 advice = advise(size, shift)
                 means = {one: mean(values) for (one, amount), values in found.items() if amount == size}
                 best = max(means, key=means.__getitem__)
-                regret = 100 * (means[best] - means[advice.strategy])
+                regrets = [100 * (means[best] - means[one]) for one in (advice.strategy, advice.lecture)]
                 quadrant = f"{'little' if advice.little else 'more'}, {'similar' if advice.similar else 'different'}"
-                rows.append((Path(data).name, size, quadrant, advice.strategy, best, regret))
+                rows.append((Path(data).name, size, quadrant, best, advice.strategy, advice.lecture, *regrets))
     finally:
         store.close()
-    print("\n| data | a class | quadrant | proposed | best | regret, points |")
-    print("|---|---|---|---|---|---|")
-    for *words, regret in rows:
-        print(f"| {' | '.join(map(str, words))} | {regret:.1f} |")
-    print(f"\nMean regret {mean(row[-1] for row in rows):.1f} points.")
+    print("\n| data | a class | quadrant | best | proposed | the lecture | regret, points | the lecture's |")
+    print("|---|---|---|---|---|---|---|---|")
+    for *words, regret, lectures in rows:
+        print(f"| {' | '.join(map(str, words))} | {regret:.1f} | {lectures:.1f} |")
+    print(
+        f"\nMean regret {mean(row[-2] for row in rows):.1f} points, the lecture's {mean(row[-1] for row in rows):.1f}."
+    )
 
 
 def _print_accuracies(data: str, shift: float, found: Accuracies, sizes: list[int]) -> None:

@@ -150,11 +150,13 @@ class Advice:
         little: whether there are few training pictures of a class.
         similar: whether they are like those that the net was trained on.
         strategy: what to do: `stages` (probe every stage), or a strategy of `TrainConfig`.
+        lecture: what the lecture says of this quadrant, as a strategy of the same names.
     """
 
     little: bool
     similar: bool
     strategy: str
+    lecture: str
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from explorer.app.transfer_choice import net_and_weights
 from explorer.errors import ConfigError
 from explorer.figures.source_shift import describe_source_shift, plot_source_shift, source_shift_data
 from explorer.language import text
-from explorer.lessons.advice import LECTURE, LITTLE_BELOW, STAGES, advise
+from explorer.lessons.advice import LECTURE, LITTLE_BELOW, PROPOSED, STAGES, advise
 from explorer.lessons.sentences import data_title
 from explorer.training.data import dataset_info
 from explorer.training.datasets import DATASETS
@@ -130,10 +130,13 @@ def matrix_html(found: Found | None, sizes: Sequence[int], language: str) -> str
 
 
 def _cell(where: tuple[bool, bool], amounts: list[str], language: str) -> str:
-    proposed = LECTURE[where]
+    proposed, lecture = PROPOSED[where], LECTURE[where]
     words = f"<b>{html.escape(strategy_title(proposed, language))}</b>"
     reason = text(f"transfer.advice.reason.{'little' if where[0] else 'more'}.{proposed}", language)
     words += f"<small>{html.escape(reason)}</small>"
+    if lecture != proposed:
+        said = text("transfer.advice.lecture", language, strategy=strategy_title(lecture, language))
+        words += f"<small>{html.escape(said)}</small>"
     if amounts:
         words += f'<span class="yours">{html.escape(" · ".join(amounts))}</span>'
     return f'<td class="lit">{words}</td>' if amounts else f"<td>{words}</td>"

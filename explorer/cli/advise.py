@@ -54,7 +54,7 @@ def advise(
     if format == "json":
         facts = {name: getattr(shift, name) for name in ("net", "weights", "source", "dataset", "pictures", "shift")}
         facts |= {"per_class": amount, "little": advice.little, "similar": advice.similar}
-        facts["strategy"] = advice.strategy
+        facts |= {"strategy": advice.strategy, "lecture": advice.lecture}
         output.write(writers.json_object({**facts, "layers": [dict(zip(fields, row, strict=True)) for row in rows]}))
     elif format == "csv":
         output.write(writers.csv_table(fields, rows))
@@ -70,3 +70,5 @@ def advise(
             f"{units.exact(amount)} pictures of a class: {size} data (bound {LITTLE_BELOW})."
         )
         output.write(f"Proposed: {_DO[advice.strategy]}.")
+        if advice.lecture != advice.strategy:
+            output.write(f"The lecture: {_DO[advice.lecture]}.")

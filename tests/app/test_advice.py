@@ -10,7 +10,7 @@ from explorer.app import advice, transfer
 from explorer.app.address import PageState
 from explorer.app.stage_table import stages_html
 from explorer.errors import ConfigError
-from explorer.lessons.advice import LECTURE, LITTLE_BELOW
+from explorer.lessons.advice import LITTLE_BELOW, PROPOSED
 from explorer.transfer_results import SIMILAR_BELOW, LayerShift, SourceShift
 
 
@@ -52,7 +52,7 @@ def test_the_advice_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "is different from what the net was trained on" in chart
     assert "0.40 standard deviations away" in chart
     assert "0.20 in the first half of the layers, 0.60 in the second" in chart
-    few, many = ("probe" if one == "stages" else one for one in (LECTURE[True, False], LECTURE[False, False]))
+    few, many = ("probe" if one == "stages" else one for one in (PROPOSED[True, False], PROPOSED[False, False]))
     assert proposed == ",".join(dict.fromkeys([few, many]))
 
 

@@ -47,6 +47,20 @@ def test_receptive_field(visit: Visit) -> None:
     take(visitor, "receptive_field")
 
 
+def test_transfer(visit: Visit) -> None:
+    visitor = visit("/?tab=transfer&from=shipped:resnet18&into=faces", viewport=DESK)
+    visitor.drawn("transfer-shift")
+    visitor.quiet(streams=True)
+    visitor.find("#transfer-matrix").scroll_into_view_if_needed()
+    take(visitor, "transfer")
+
+
+def test_gradient_flow(visit: Visit) -> None:
+    visitor = visit("/?tab=flow&flow=plain56,resnet56", viewport=DESK)
+    visitor.drawn("flow-curves")
+    take(visitor, "gradient_flow")
+
+
 def test_sources(visit: Visit) -> None:
     visitor = visit("/?tab=sources", viewport=DESK)
     visitor.find("#sources .case").first.wait_for()

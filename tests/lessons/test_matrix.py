@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from explorer.errors import ConfigError
-from explorer.lessons.advice import LECTURE, LITTLE_BELOW, advise
+from explorer.lessons.advice import LECTURE, LITTLE_BELOW, PROPOSED, advise
 from explorer.train_config import CHOICES
 from explorer.transfer_results import SIMILAR_BELOW
 
@@ -21,11 +21,13 @@ def test_the_lectures_matrix(per_class: float, shift: float, lecture: str) -> No
     """CS231n: a linear classifier on the top layer; at other stages; fine-tune a few layers; fine-tune many."""
     found = advise(per_class, shift)
     assert (found.little, found.similar) == (per_class == LITTLE, shift == NEAR)
-    assert found.strategy == lecture
+    assert found.lecture == lecture
+    assert found.strategy == PROPOSED[found.little, found.similar]
 
 
 def test_every_proposal_can_be_done() -> None:
-    assert set(LECTURE.values()) <= {*CHOICES["strategy"], "stages"}
+    assert set(PROPOSED) == set(LECTURE)
+    assert set(PROPOSED.values()) <= {*CHOICES["strategy"], "stages"}
 
 
 @pytest.mark.parametrize(("per_class", "shift", "said"), [(0, 0.1, "per_class=0"), (5, -1, "shift=-1")])
