@@ -25,6 +25,8 @@ _CLIP = 10
 _LEVELS = 16
 _COLOURS = "Viridis"
 _GAP = 0.1
+_ROOM = 0.03
+"""Powers of ten by which a surface's axis is longer than its scale: what lies on its end is drawn whole."""
 _DASHES = ("solid", "dash")
 _SYMBOLS = ("circle", "square")
 _FLOOR = 1e-3
@@ -162,7 +164,7 @@ def _lay_out(
                 "zeroline": False,
                 "tickfont": {"size": 10},
             }
-            height = plain | {"type": "log", "tickvals": ticks, "range": list(ends)}
+            height = plain | {"type": "log", "tickvals": ticks, "range": [ends[0] - _ROOM, ends[1] + _ROOM]}
             height |= {"ticktext": [f"{value:g}" for value in ticks], "title": text("landscape.axis.loss", language)}
             scene = {"domain": {"x": domain, "y": [0, 0.94]}, "aspectratio": {"x": 1, "y": 1, "z": 0.8}}
             scene |= {"xaxis": plain | {"title": titles[0]}, "yaxis": plain | {"title": titles[1]}, "zaxis": height}
@@ -181,7 +183,8 @@ def _lay_out(
             place = {"x": 0, "xref": f"x{suffix} domain", "y": 1.01, "yref": f"y{suffix} domain"}
         name = f"<b>{landscape_name(landscape.source, language)}</b>"
         figure.add_annotation(text=name, xanchor="left", yanchor="bottom", showarrow=False, **place)
-    figure.update_layout(margin={"t": 40}, meta={"panels": 2} if two else None, showlegend=False)
+    margin = {"t": 40, "l": 8, "r": 8} if view == "surface" else {"t": 40}
+    figure.update_layout(margin=margin, meta={"panels": 2} if two else None, showlegend=False)
 
 
 def plot_landscape_lines(landscapes: Sequence[Landscape], language: str = "en") -> go.Figure:

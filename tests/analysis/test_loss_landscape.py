@@ -102,7 +102,7 @@ def test_a_point_is_what_a_net_with_those_weights_computes(batch_statistics: boo
     with torch.no_grad():
         for name, value in other.named_parameters():
             if name in directions[0]:
-                value += 0.3 * directions[0][name] - 0.2 * directions[1][name]
+                value.add_(0.3 * directions[0][name] - 0.2 * directions[1][name])
         expected = F.cross_entropy(other(pictures), labels).item()
     assert loss == pytest.approx(expected, rel=1e-4)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import pytest
@@ -18,8 +19,8 @@ SMALL = LandscapeChoice(("initial:plain8", "initial:resnet8"), size="5")
 
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(lesson.landscapes_of.__kwdefaults__, "pictures", 4)
-    monkeypatch.setitem(lesson.path_of.__kwdefaults__, "pictures", 4)
+    monkeypatch.setattr(lesson, "landscapes_of", functools.partial(lesson.landscapes_of, pictures=4))
+    monkeypatch.setattr(lesson, "path_of", functools.partial(lesson.path_of, pictures=4))
     monkeypatch.setattr(landscape, "_DRAWN_EVERY_SECONDS", 0)
 
 

@@ -112,7 +112,7 @@ def test_both_nets_have_the_same_scale(view: str, language: str) -> None:
     else:
         assert shown[1].z[2][2] == pytest.approx(1.0)
         assert figure.layout.scene.zaxis.type == "log"
-        assert figure.layout.scene.zaxis.range == figure.layout.scene2.zaxis.range == pytest.approx(ends[0])
+        assert figure.layout.scene.zaxis.range == figure.layout.scene2.zaxis.range == pytest.approx(ends[0], abs=0.05)
     assert [trace.showscale for trace in shown] == [True, False]
     names = [note.text for note in figure.layout.annotations]
     assert len(names) == 2
