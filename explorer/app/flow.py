@@ -90,7 +90,7 @@ def _flows(net: str, norm: str, init: str) -> tuple[GradientFlow, IdentityFlow |
         return _computed(card.model, run, str(is_available(card.dataset)))  # its data may be fetched meanwhile
     if run:
         found = training_store.store().get(run)  # one that was trained on may have other weights now
-        return _computed(found.model, run, str(found.best_epoch))
+        return _computed(found.model, found.name, f"{run} {found.best_epoch}")
     return _computed(read_net(net).replace(norm=norm, init=init), "", "")
 
 

@@ -53,13 +53,14 @@ def _how_to(there: list[str], language: str) -> str:
 def build_history(chosen: FlowChoice, language: str) -> tuple[gr.Dropdown, gr.HTML, gr.HTML]:
     """Lay the section out: what is drawn, what to do where there is nothing, and the maps."""
     gr.Markdown(f"### {text('history.title', language)}\n{text('history.info', language)}", elem_classes="step")
-    quantity = gr.Dropdown(
-        [(text(f"history.{name}", language), name) for name in HISTORY],
-        value=chosen.history,
-        label=text("history.quantity", language),
-        info=text("history.quantity.info", language),
-        elem_id="flow-history-quantity",
-    )
+    with gr.Row(elem_id="flow-history-choices", elem_classes="choices"):
+        quantity = gr.Dropdown(
+            [(text(f"history.{name}", language), name) for name in HISTORY],
+            value=chosen.history,
+            label=text("history.quantity", language),
+            info=text("history.quantity.info", language),
+            elem_id="flow-history-quantity",
+        )
     nothing = gr.HTML("", apply_default_css=False, elem_id="flow-history-empty")
     maps = widgets.chart(elem_id="flow-history", height=300)
     maps.visible = False

@@ -14,7 +14,7 @@ from explorer.flow_results import LayerResponse, LayerResponses
 from explorer.language import text
 
 _HEIGHT = 620
-_ALIKE = 1.02
+_ALIKE = 1.05
 """Ratio of two means below which neither is called the smaller one."""
 
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
