@@ -37,7 +37,7 @@ from explorer.figures.landscape_words import (
 from explorer.landscape_results import Landscape, LandscapeStep, LossPath
 from explorer.language import text
 
-_DRAWN_EVERY_SECONDS = 0.5
+_DRAWN_EVERY_SECONDS = 1.0
 _MOST_VISITORS = 256
 
 
@@ -134,7 +134,9 @@ def stream_landscape(chosen: LandscapeChoice, language: str, visitor: str = "") 
     for step in steps:
         last = step.whole and step.done == step.total
         stopped = not last and not _wanted.is_wanted(visitor, wanted)
-        due = last or stopped or (step.whole and time.monotonic() - drawn > _DRAWN_EVERY_SECONDS)
+        # The lines grow point by point until there is a square to look at.
+        worth = step.whole or not all(one.size for one in step.landscapes)
+        due = last or stopped or (worth and time.monotonic() - drawn > _DRAWN_EVERY_SECONDS)
         shown = Shown()
         if due:
             drawn = time.monotonic()

@@ -140,8 +140,8 @@ def landscapes_of(
             yield step(True)
         for stage in stages:
             new = 0
-            for walk in walks:
-                for a, b in stage:
+            for a, b in stage:
+                for walk in walks:
                     if walk.add(a, b):
                         new += 1
                         yield step(False)
