@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -109,6 +108,7 @@ def shortcut_modules(net: nn.Module) -> set[int]:
 
 def silent(output: Tensor) -> tuple[Tensor, Tensor]:
     """Share of zeros, and of channels without anything else, of a ReLU's output (N, C, ...): two numbers ()."""
-    zero = output == 0
-    channels = zero.transpose(0, 1).flatten(1).all(1)  # (C,)
-    return zero.mean(dtype=torch.float32), channels.mean(dtype=torch.float32)
+    others = [dimension for dimension in range(output.dim()) if dimension != 1]
+    # Summed in floating point: on a CPU that takes a third of the time of counting truths.
+    lively = (output != 0).float().mean(others)  # (C,)
+    return 1 - lively.mean(), (lively == 0).float().mean()

@@ -196,8 +196,11 @@ class _Look:
             if not torch.is_grad_enabled():  # testing between two epochs
                 return
             with torch.no_grad():
-                var, mean = torch.var_mean(output.detach().float(), correction=0)
-                self._seen[layer, "mean"], self._seen[layer, "std"] = mean, var.sqrt()
+                value = output.detach().float()
+                mean = value.mean()
+                # By a norm: `torch.var_mean` takes six times as long on a CPU.
+                std = torch.linalg.vector_norm(value - mean) / value.numel() ** 0.5
+                self._seen[layer, "mean"], self._seen[layer, "std"] = mean, std
             if output.requires_grad:
                 output.register_hook(lambda gradient: self._came_back(layer, gradient))
 
