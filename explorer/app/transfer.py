@@ -19,7 +19,7 @@ from explorer.app import (
 )
 from explorer.app.address import PageState, from_query
 from explorer.app.degradation import data_choices
-from explorer.app.events import FORETELLING, LOOKING, QUICK, STREAMING
+from explorer.app.events import FORETELLING, LOOKING, STREAMING
 from explorer.app.problems import reported, sentence
 from explorer.app.progressive import progressive
 from explorer.app.rate_trial import build_rate_trial
@@ -37,7 +37,7 @@ from explorer.app.transfer_choice import (
     starts,
     written_sizes,
 )
-from explorer.app.transfer_source import build_source, request_of, step
+from explorer.app.transfer_source import build_source, probed_of, request_of, step
 from explorer.errors import ConfigError, ExplorerError
 from explorer.language import text
 from explorer.lessons.transfer_experiment import (
@@ -70,6 +70,7 @@ def show(state: PageState, language: str) -> list[Any]:
         gr.update(value=str(chosen.seeds)),
         training_live.pulse_value(chosen.group, training_live.EVERY_MS),
         request_of(chosen),
+        probed_of(chosen),
         _stages(chosen, language),
     ]
 
@@ -145,9 +146,9 @@ def stream_probes(query: str, language: str) -> Iterator[tuple[Any, Any, Any]]:
     chosen = from_query(query, ("transfer",)).transfer
     try:
         for chart, going in transfer_live.stream_probes(chosen.start, checked_data(chosen.dataset), language):
-            yield chart or gr.skip(), going, ""
+            yield chart, going, ""  # what was there was of another net or other data
     except ExplorerError as error:
-        yield gr.skip(), "", widgets.problem(sentence(error, language))
+        yield "", "", widgets.problem(sentence(error, language))
 
 
 def stream_start(query: str, owner: str, language: str) -> Iterator[tuple[Any, Any, Any]]:
@@ -196,11 +197,12 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
 
     gr.Markdown(words("question"), elem_classes="question")
     source = build_source(chosen, language)
-    step("probes", language)
+    step("probes", language, learned=transfer_live.PROBED, tested=transfer_live.TESTED)
     probe = gr.Button(words("probe"), size="sm", elem_id="transfer-probe")
     probing = gr.HTML("", apply_default_css=False, elem_id="transfer-probing")
     probe_problem = gr.HTML("", apply_default_css=False, elem_id="transfer-probe-problem")
     stages = widgets.chart(elem_id="transfer-stages", height=380)
+    probed_what = hidden("transfer-probed")
     step("experiment", language)
     with gr.Row(elem_id="transfer-experiment", elem_classes="choices"):
         ways = gr.CheckboxGroup(
@@ -243,9 +245,7 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
         page = from_query(query, ("transfer",))
         return transfer_live.polled(page, held, training_store.owner_of(token), language)
 
-    # Other choices, other probes: the chart that is empty asks anew.
-    source.request.change(guard(lambda: ""), None, [stages], **QUICK)
-    for look in (probe.click, stages.submit):  # the chart asks by itself when it is seen empty
+    for look in (probe.click, probed_what.change):  # another net or other data, other probes
         look(guard(probed), [begun], [stages, probing, probe_problem], js="() => [location.search]", **STREAMING)
     go.click(
         guard(begin),
@@ -261,7 +261,7 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
         js="() => [location.search, window.explorer.held('transfer-pulse'), window.explorer.owner()]",
         **LOOKING,
     )
-    outputs = [source.data, source.start, ways, sizes, seeds, pulse, source.request, learning]
+    outputs = [source.data, source.start, ways, sizes, seeds, pulse, source.request, probed_what, learning]
     bindings = (
         Binding(source.data.input, [source.data], choose_data, source.problem),
         Binding(source.start.input, [source.start], choose_start, source.problem),

@@ -19,6 +19,8 @@ from explorer.app.training_sheet import stream_preview
 from explorer.app.transfer_choice import TransferChoice, checked_data, written_sizes
 from explorer.errors import ExplorerError
 from explorer.language import text
+from explorer.lessons.advice import LITTLE_BELOW
+from explorer.transfer_results import SIMILAR_BELOW
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,12 @@ class Source:
 
 def request_of(chosen: TransferChoice) -> str:
     """What the pictures and the advice depend on."""
-    return f"{chosen.start}|{training_data.state_of(chosen.dataset)}|{written_sizes(chosen.sizes)}"
+    return f"{probed_of(chosen)}|{written_sizes(chosen.sizes)}"
+
+
+def probed_of(chosen: TransferChoice) -> str:
+    """What the probes of the stages depend on."""
+    return f"{chosen.start}|{training_data.state_of(chosen.dataset)}"
 
 
 def stream_sheet(query: str, language: str) -> Iterator[tuple[Any, Any]]:
@@ -88,7 +95,7 @@ def build_source(chosen: TransferChoice, language: str) -> Source:
     request = hidden("transfer-request")
     sheet = gr.HTML("", apply_default_css=False, elem_id="transfer-sheet", elem_classes="data-sheet")
     failure = gr.HTML("", apply_default_css=False, elem_id="transfer-sheet-problem")
-    step("advice", language)
+    step("advice", language, little=LITTLE_BELOW, similar=SIMILAR_BELOW)
     matrix = gr.HTML("", apply_default_css=False, elem_id="transfer-matrix")
     advising = gr.HTML("", apply_default_css=False, elem_id="transfer-advising")
     advice_problem = gr.HTML("", apply_default_css=False, elem_id="transfer-advice-problem")
@@ -109,7 +116,7 @@ def build_source(chosen: TransferChoice, language: str) -> Source:
     return Source(start, data, upload, problem, request, take, proposed)
 
 
-def step(name: str, language: str) -> None:
-    """The title of a step and what it is for."""
-    words = f"### {text(f'transfer.step.{name}', language)}\n{text(f'transfer.step.{name}.info', language)}"
+def step(name: str, language: str, **values: object) -> None:
+    """The title of a step and what it is for; `values` are put into that."""
+    words = f"### {text(f'transfer.step.{name}', language)}\n{text(f'transfer.step.{name}.info', language, **values)}"
     gr.Markdown(words, elem_classes="step")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -32,7 +34,10 @@ def plot_rate_range(result: RateRange, language: str = "en") -> go.Figure:
     if result.suggestion is not None:
         said = text("rates.suggested", language, lr=f"{result.suggestion:.2g}")
         line = {"color": style.REFERENCE, "dash": "dash", "width": 1}
-        figure.add_vline(x=result.suggestion, line=line, annotation_text=said)
+        figure.add_vline(x=result.suggestion, line=line)
+        # An annotation's place on a logarithmic axis is an exponent, a line's is a value.
+        place = {"x": math.log10(result.suggestion), "xanchor": "right", "y": 1, "yref": "paper", "yanchor": "bottom"}
+        figure.add_annotation(text=said, showarrow=False, **place)
     figure.update_layout(
         xaxis={"title": text("rates.axis.lr", language), "type": "log", "exponentformat": "power"},
         yaxis={"title": text("rates.axis.loss", language), "rangemode": "tozero"},

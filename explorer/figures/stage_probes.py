@@ -47,7 +47,9 @@ def plot_stage_probes(results: Sequence[StageProbes], language: str = "en") -> g
                 "thickness": 1,
                 "width": 4,
             },
-            mode="lines+markers",
+            mode="lines+markers+text",
+            text=[probe.stage for probe in probes] if number == 0 else None,  # the others' points lie below
+            textposition="top left",
             name=_name(result, language),
             line={"color": colour, "width": 2, "dash": _DASHES[number % len(_DASHES)]},
             marker={"size": 8},

@@ -6,8 +6,8 @@ from explorer.errors import ConfigError
 from explorer.transfer_results import SIMILAR_BELOW, Advice
 
 LITTLE_BELOW = 20
-"""Training pictures of a class. The lecture gives no figure. With this one no proposal is far behind the best transfer of
-the sets and amounts that `benchmarks.advice` tries: 5, 20 and 80."""
+"""Training pictures of a class. The lecture gives no figure. With this one no proposal is far behind the best transfer
+of the sets and amounts that `benchmarks.advice` tries: 5, 20 and 80."""
 
 STAGES = "stages"
 """Not a training: linear probes on every stage, of which cross-validation chooses one."""
@@ -30,7 +30,6 @@ PROPOSED = {
 """What is proposed: what `benchmarks.advice` found best of the transfers. Freezing all but the end costs more than the
 lecture says, for nets as small as the shipped ones; that the earlier stages' features may be the better ones is true of
 similar pictures, too."""
-
 
 
 def advise(per_class: float, shift: float) -> Advice:

@@ -26,7 +26,9 @@ def test_a_probe_has_no_rate() -> None:
         tried_way(TransferChoice(strategies=("probe",)))
 
 
-@pytest.mark.parametrize(("language", "said"), [("en", "Tried with “last stages”"), ("ko", "‘마지막 단계들’ 전략으로")])
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "Tried with “last stages”;"), ("ko", "'마지막 단계들' 전략으로")]
+)
 def test_the_chart_comes_with_what_was_tried(monkeypatch: pytest.MonkeyPatch, language: str, said: str) -> None:
     monkeypatch.setattr("explorer.training.rate_range.STEPS", 10)
     query = "?tab=transfer&from=shipped:resnet20&into=digits&ways=last&sizes=5"
