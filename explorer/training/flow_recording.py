@@ -202,7 +202,7 @@ class _Look:
                 std = torch.linalg.vector_norm(value - mean) / value.numel() ** 0.5
                 self._seen[layer, "mean"], self._seen[layer, "std"] = mean, std
             if output.requires_grad:
-                output.register_hook(lambda gradient: self._came_back(layer, gradient))
+                output.register_hook(lambda gradient: self._came_back(layer, gradient))  # type: ignore[no-untyped-call]
 
         return ran
 
