@@ -80,7 +80,7 @@ def build_shortcuts_tab(state: PageState, language: str) -> Tab:
         f"### {text('shortcuts.paths.title', language)}\n{text('shortcuts.paths.info', language)}", elem_classes="step"
     )
     sending = gr.HTML("", apply_default_css=False, elem_id="shortcuts-sending")
-    paths = widgets.chart(elem_id="shortcuts-paths", height=360)
+    paths = widgets.chart(elem_id="shortcuts-paths", height=620)
     request, of_drops, of_paths = (hidden(f"shortcuts-{name}") for name in ("request", "of-drops", "of-paths"))
 
     def chosen_in(query: str) -> ShortcutsChoice:

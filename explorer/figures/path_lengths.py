@@ -15,8 +15,14 @@ from explorer.figures.surgery import subject_name
 from explorer.language import text
 from explorer.surgery_results import PathGradients
 
-_HEIGHT = 360
-_POWERS = {"type": "log", "exponentformat": "power"}
+_HEIGHT = 620
+_WRITTEN_OUT = 1_000_000
+"""Number of paths below which all its digits are said."""
+
+_ALIKE = 2.0
+"""Ratio of two gradients below which neither is called larger: single paths differ by far more."""
+
+_POWERS = {"type": "log", "exponentformat": "power", "nticks": 5}
 
 
 def path_lengths_data(paths: PathGradients) -> pd.DataFrame:
@@ -41,26 +47,26 @@ def _shares(paths: PathGradients) -> tuple[list[float], list[float]]:
 
 
 def plot_path_lengths(paths: PathGradients, language: str = "en") -> go.Figure:
-    """Three charts by path length: number of paths, gradient along one, and the shares of both paths and gradient.
+    """Three charts on one axis of length: number of paths, gradient along one, and the shares of paths and gradient.
 
     Args:
         paths: as far as it has been measured.
         language: of the words.
     """
-    figure = make_subplots(rows=1, cols=3, horizontal_spacing=0.1)
+    figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.05)
     figure.update_layout(template=style.template(), height=_HEIGHT)
     lengths = [one.length for one in paths.lengths]
     counts, totals = _shares(paths)
     reference = {"color": style.REFERENCE, "width": 2, "dash": "dash"}
     own = {"color": style.RESIDUAL, "width": 2}
 
-    def add(column: int, values: Sequence[float | None], name: str, line: dict[str, object], **more: object) -> None:
+    def add(row: int, values: Sequence[float | None], name: str, line: dict[str, object], **more: object) -> None:
         figure.add_scatter(
             **{"x": lengths, "y": values, "mode": "lines+markers", "line": line, "marker": {"size": 5}, **more},
             name=text(f"paths.{name}", language),
             hovertemplate="%{x}: %{y:.3~g}<extra>%{fullData.name}</extra>",
-            row=1,
-            col=column,
+            row=row,
+            col=1,
         )
 
     add(1, [float(one.paths) for one in paths.lengths], "count", {**own, "color": style.OTHER})
@@ -73,17 +79,14 @@ def plot_path_lengths(paths: PathGradients, language: str = "en") -> go.Figure:
     # Drawn once all are there: before, it would be a share of what is not known yet.
     complete = len(paths.lengths) == paths.blocks + 1
     add(3, [100 * share for share in totals] if complete else [None] * len(totals), "total_share", own)
-    length = {"title": text("paths.axis.length", language), "range": [-0.5, paths.blocks + 0.5]}
+    figure.update_xaxes(range=[-0.5, paths.blocks + 0.5])
     figure.update_layout(
-        xaxis=length,
-        xaxis2=length,
-        xaxis3=length,
+        xaxis3={"title": text("paths.axis.length", language)},
         yaxis={"title": text("paths.axis.count", language), **_POWERS},
         yaxis2={"title": text("paths.axis.gradient", language), **_POWERS},
         yaxis3={"title": text("paths.axis.share", language), "rangemode": "tozero"},
         showlegend=True,
         margin={"t": 56},
-        meta={"panels": 3},
     )
     return figure
 
@@ -92,13 +95,15 @@ def describe_path_lengths(paths: PathGradients, language: str = "en") -> str:
     """How many paths there are, and up to which length half and 95 % of the gradient come; from the values."""
     everything = 2**paths.blocks
     values: dict[str, object] = {"net": subject_name(paths.subject, language), "blocks": paths.blocks}
-    sentences = [text("caption.paths.count", language, paths=units.magnitude(everything), **values)]
+    number = units.exact(everything) if everything < _WRITTEN_OUT else units.magnitude(everything)
+    sentences = [text("caption.paths.count", language, paths=number, **values)]
     if len(paths.lengths) <= paths.blocks:
         return sentences[0]
     shortest, longest = paths.lengths[0].gradient, paths.lengths[-1].gradient
     if shortest and longest:
-        key = "fades" if shortest > longest else "grows"
-        times = units.magnitude(max(shortest / longest, longest / shortest))
+        ratio = max(shortest / longest, longest / shortest)
+        key = "alike" if ratio < _ALIKE else "fades" if shortest > longest else "grows"
+        times = units.magnitude(ratio)
         sentences.append(text(f"caption.paths.{key}", language, times=times, length=paths.blocks))
     counts, totals = _shares(paths)
     for wanted in (0.5, 0.95):
