@@ -66,7 +66,7 @@ class PageState:
         lesson: what is chosen in the degradation lesson.
         transfer: what is chosen in the Transfer tab.
         flow: what is chosen in the Gradient flow tab.
-        landscape: what is chosen in the Loss landscape tab.
+        landscape: what is chosen in the Landscape tab.
         shortcuts: what is chosen in the Shortcuts tab.
         problems: what was not understood, a sentence each.
     """

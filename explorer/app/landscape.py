@@ -1,4 +1,4 @@
-"""Tab **Loss landscape**: the loss around trained weights, first along two lines, then on the square between them."""
+"""Tab **Landscape**: the loss around trained weights, first along two lines, then on the square between them."""
 
 from __future__ import annotations
 

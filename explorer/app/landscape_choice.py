@@ -1,4 +1,4 @@
-"""What is chosen in the Loss landscape tab, in the address: `landscape=shipped:plain20,run:0a1b&landscape.seed=2`."""
+"""What is chosen in the Landscape tab, in the address: `landscape=shipped:plain20,run:0a1b&landscape.seed=2`."""
 
 from __future__ import annotations
 
