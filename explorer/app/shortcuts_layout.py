@@ -9,7 +9,7 @@ import gradio as gr
 
 from explorer.app import shortcuts, shortcuts_choice, training_data, widgets
 from explorer.app.address import PageState, from_query
-from explorer.app.events import STREAMING
+from explorer.app.events import QUICK, STREAMING
 from explorer.app.problems import reported, sentence
 from explorer.app.shortcuts_choice import ShortcutsChoice
 from explorer.app.tab import Binding, Tab
@@ -113,9 +113,7 @@ def build_shortcuts_tab(state: PageState, language: str) -> Tab:
     ask = {"js": "() => [location.search]"} | STREAMING
     request.change(guard(operated), [request], [note, figures, flow, going, problem, of_drops], **ask)
     # Another net or other pictures: what was drawn of the last ones goes.
-    of_drops.change(
-        lambda: ("", "", "", ""), None, [several, more, paths, sending], queue=False, show_progress="hidden"
-    )
+    of_drops.change(guard(_emptied), None, [several, more, paths, sending], **QUICK)
     of_drops.change(
         guard(streamed(shortcuts.stream_drops, shortcuts.subject_of)), [of_drops], [drops, dropping, of_paths], **ask
     )
@@ -145,3 +143,7 @@ def _factor(value: float, name: str, language: str) -> gr.Slider:
         info=text(f"shortcuts.{name}.info", language),
         elem_id=f"shortcuts-{name}",
     )
+
+
+def _emptied() -> tuple[str, ...]:
+    return ("",) * 4

@@ -52,8 +52,8 @@ class FlowRecorder(Callback):
     >>> net = explorer.ModelConfig("plain8", image_size=8, in_channels=1)
     >>> for _ in explorer.fit(net, explorer.TrainConfig("digits", epochs=1, subset=20), [recorder]):
     ...     pass
-    >>> [layer.layer for layer in recorder.record().layers][:2], recorder.record().steps[:3]
-    (['conv1', 'layer1.0.conv1'], (1, 2, 3))
+    >>> [layer.layer for layer in recorder.record().layers][:2], recorder.record().steps
+    (['conv1', 'layer1.0.conv1'], (1, 2))
     """
 
     def __init__(self, share: float = SHARE, most: int = MOST_STEPS) -> None:
