@@ -182,12 +182,11 @@ def stream_file(net: str | None, kind: Format, language: str) -> Iterator[tuple[
         yield gr.update(value=None), widgets.problem(sentence(error, language))
 
 
-def build_predictions(start: gr.Dropdown, asked_again: Callable[..., Any], language: str) -> None:
+def build_predictions(start: gr.Dropdown, language: str) -> None:
     """Lay it out: which net, which picture, the answer, the evidence, the net as a file.
 
     Args:
-        start: the weights to start from: they can be asked, too.
-        asked_again: the event after which there may be other nets to ask.
+        start: the weights to start from. They are what is asked until a run is chosen.
         language: `en` or `ko`.
     """
 
@@ -198,7 +197,8 @@ def build_predictions(start: gr.Dropdown, asked_again: Callable[..., Any], langu
         return gr.Button(text(f"transfer.use.{name}", language), size="sm", elem_id=f"use-{name}")
 
     with gr.Row(elem_id="use-choices", elem_classes="choices"):
-        net = gr.Dropdown([], label=words("net"), elem_id="use-net")
+        there = answering(start.value, language)
+        net = gr.Dropdown(there, value=there[0][1], label=words("net"), elem_id="use-net")
         sample = gr.Dropdown(
             pictures("", language),
             value=next(iter(PHOTOGRAPHS)),
@@ -236,10 +236,13 @@ def build_predictions(start: gr.Dropdown, asked_again: Callable[..., Any], langu
     asked = gr.State([None, ""])
     guard = reported(language)
 
-    def listed(chosen: str, now: str | None) -> Any:
+    def listed(chosen: str | None, now: str | None) -> Any:
         there = answering(chosen or "", language)
         known = [value for _, value in there]
         return gr.update(choices=there, value=now if now in known else known[0] if known else None)
+
+    def followed(chosen: str | None, now: str | None) -> Any:
+        return listed(chosen, now if (now or "").startswith(_RUN) else None)
 
     def answered(chosen: str | None, name: str) -> Iterator[tuple[Any, ...]]:
         yield from stream_answers(chosen, name, language)
@@ -269,8 +272,8 @@ def build_predictions(start: gr.Dropdown, asked_again: Callable[..., Any], langu
         return written
 
     result = [said, evidence, which, asked, problem]
-    for ask_again in (net.focus, asked_again):  # what is chosen stays
-        ask_again(guard(listed), [start, net], [net], **QUICK)
+    net.focus(guard(listed), [start, net], [net], **QUICK)
+    start.change(guard(followed), [start, net], [net], **QUICK)
     ask.click(guard(answered), [net, sample], result, **STREAMING)
     for event in (upload.upload, camera.input):
         source = upload if event == upload.upload else camera

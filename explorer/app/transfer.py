@@ -19,7 +19,7 @@ from explorer.app import (
 )
 from explorer.app.address import PageState, from_query
 from explorer.app.degradation import data_choices
-from explorer.app.events import FORETELLING, LOOKING, STREAMING
+from explorer.app.events import EXAMINING, FORETELLING, LOOKING
 from explorer.app.problems import reported, sentence
 from explorer.app.progressive import progressive
 from explorer.app.rate_trial import build_rate_trial
@@ -232,7 +232,7 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
     step("understand", language)
     understanding.build_understanding(source.request.change, language)
     step("use", language)
-    predictions.build_predictions(source.start, source.request.change, language)
+    predictions.build_predictions(source.start, language)
 
     def probed(query: str) -> Iterator[tuple[Any, Any, Any]]:
         yield from stream_probes(query, language)
@@ -246,7 +246,8 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
         return transfer_live.polled(page, held, training_store.owner_of(token), language)
 
     for look in (probe.click, probed_what.change):  # another net or other data, other probes
-        look(guard(probed), [begun], [stages, probing, probe_problem], js="() => [location.search]", **STREAMING)
+        # Not among what is computed at once: the net of step 6 is asked while the probes go on.
+        look(guard(probed), [begun], [stages, probing, probe_problem], js="() => [location.search]", **EXAMINING)
     go.click(
         guard(begin),
         [begun, pulse],  # in their place the page's script gives what it knows

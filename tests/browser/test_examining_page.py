@@ -29,6 +29,7 @@ def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
+@pytest.mark.slow
 def test_what_is_chosen_is_examined_and_stays_chosen(visit: Visit) -> None:
     visitor = visit(TAB)
     chosen = visitor.find("#understand-net input")

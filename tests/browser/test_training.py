@@ -213,10 +213,10 @@ def test_a_training_is_started_watched_left_found_again_stopped_and_gone_on_with
     visitor.open_tab("architecture")
     visitor.open_tab("train")
     assert run_id(visitor) == run
-    visitor.page.reload()
-    visitor.settled()
+    visitor.reload()
     wait_for_status(visitor, "training")
     wait_for_points(visitor, drawn + 5)
+    visitor.quiet(streams=True)
     visitor.page.goto(f"{visitor.url}/?tab=train")
     visitor.settled()
     wait_for_points(visitor, drawn + 5)
@@ -234,6 +234,7 @@ def test_a_training_is_started_watched_left_found_again_stopped_and_gone_on_with
     wait_for_status(visitor, "stopped")
 
 
+@pytest.mark.slow
 def test_two_people_start_at_once_and_each_sees_their_own(visit: Visit) -> None:
     one, two = visit(f"/?tab=train&{LONG}"), visit(f"/?tab=train&{LONG}&t.seed=1")
     one.find("#train-start").click()
