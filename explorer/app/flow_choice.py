@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from explorer.app import training_store
+from explorer.app import link_parts, training_store
 from explorer.cards import shipped_card, shipped_cards
 from explorer.catalog import OPTION_CHOICES, find_entry
-from explorer.errors import ConfigError, ExplorerError
+from explorer.errors import ConfigError
 from explorer.figures.flow_history import HISTORY
 from explorer.figures.gradient_flow import QUANTITIES
 from explorer.language import text
@@ -54,31 +54,21 @@ def pairs(choice: FlowChoice) -> list[tuple[str, str]]:
         "flow.show": (choice.quantity, first.quantity),
         "flow.history": (choice.history, first.history),
     }
-    return [(name, value) for name, (value, default) in said.items() if value != default]
+    return link_parts.differing(said)
 
 
 def taken_from(given: dict[str, str], problems: list[str], language: str) -> FlowChoice:
     """What an address asks for, taken out of its parts; what cannot be is left out and said."""
     first = FlowChoice()
-    values = {}
-    for name, default, known in (
+    options = (
         ("flow.norm", first.norm, NORMS),
         ("flow.init", first.init, INITS),
         ("flow.show", first.quantity, QUANTITIES),
         ("flow.history", first.history, HISTORY),
-    ):
-        value = given.pop(name, default)
-        if value not in known:
-            problems.append(text("link.unknown", language, name=name, value=value[:40], known=", ".join(known)))
-            value = default
-        values[name] = value
-    nets, asked = first.nets, given.pop("flow", "")
-    if asked:
-        try:
-            nets = read_nets(asked.split(","))
-        except ExplorerError:
-            problems.append(text("link.unknown", language, name="flow", value=asked[:40], known=",".join(first.nets)))
-    return FlowChoice(nets, *(values[f"flow.{name}"] for name in ("norm", "init", "show", "history")))
+    )
+    values = [link_parts.one_of(given, *option, problems, language) for option in options]
+    nets = link_parts.nets_of(given, "flow", first.nets, read_nets, ",".join(first.nets), problems, language)
+    return FlowChoice(nets, *values)
 
 
 def read_nets(nets: list[str]) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from explorer.app import training_store
+from explorer.app import link_parts, training_store
 from explorer.cards import shipped_card, shipped_cards
-from explorer.errors import ConfigError, ExplorerError
+from explorer.errors import ConfigError
 from explorer.figures.landscape import VIEWS
 from explorer.landscape_results import SIZES
 from explorer.language import text
@@ -49,31 +49,20 @@ def pairs(choice: LandscapeChoice) -> list[tuple[str, str]]:
         "landscape.size": (choice.size, first.size),
         "landscape.seed": (choice.seed, first.seed),
     }
-    return [(name, value) for name, (value, default) in said.items() if value != default]
+    return link_parts.differing(said)
 
 
 def taken_from(given: dict[str, str], problems: list[str], language: str) -> LandscapeChoice:
     """What an address asks for, taken out of its parts; what cannot be is left out and said."""
     first = LandscapeChoice()
-    values = []
-    for name, default, known in (
+    options = (
         ("landscape.view", first.view, VIEWS),
         ("landscape.statistics", first.statistics, STATISTICS),
         ("landscape.size", first.size, CHOICE_SIZES),
         ("landscape.seed", first.seed, SEEDS),
-    ):
-        value = given.pop(name, default)
-        if value not in known:
-            problems.append(text("link.unknown", language, name=name, value=value[:40], known=", ".join(known)))
-            value = default
-        values.append(value)
-    nets, asked = first.nets, given.pop("landscape", "")
-    if asked:
-        try:
-            nets = read_nets(asked.split(","))
-        except ExplorerError:
-            known_nets = ",".join(first.nets)
-            problems.append(text("link.unknown", language, name="landscape", value=asked[:40], known=known_nets))
+    )
+    values = [link_parts.one_of(given, *option, problems, language) for option in options]
+    nets = link_parts.nets_of(given, "landscape", first.nets, read_nets, ",".join(first.nets), problems, language)
     return LandscapeChoice(nets, *values)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import partial
 
-from explorer.app import training_data, training_store
+from explorer.app import link_parts, training_data, training_store
 from explorer.cards import shipped_card, shipped_cards
 from explorer.config import ModelConfig
 from explorer.errors import ConfigError, ExplorerError
@@ -51,16 +52,14 @@ def pairs(choice: ShortcutsChoice) -> list[tuple[str, str]]:
         "cut.branch": (f"{choice.branch:g}", f"{first.branch:g}"),
         "cut.shortcut": (f"{choice.shortcut:g}", f"{first.shortcut:g}"),
     }
-    return [(name, value) for name, (value, default) in said.items() if value != default]
+    return link_parts.differing(said)
 
 
 def taken_from(given: dict[str, str], problems: list[str], language: str) -> ShortcutsChoice:
     """What an address asks for, taken out of its parts; what cannot be is left out and said."""
     first = ShortcutsChoice()
 
-    def unknown(name: str, value: str, known: str) -> None:
-        problems.append(text("link.unknown", language, name=name, value=value[:40], known=known))
-
+    unknown = partial(link_parts.unknown, problems, language)
     weights = given.pop("cut", first.weights)
     data, block = given.pop("cut.data", first.data), given.pop("cut.block", first.block)
     factors = []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 
 from explorer import paths
-from explorer.app import training_data, training_store
+from explorer.app import link_parts, training_data, training_store
 from explorer.cards import shipped_card, shipped_cards
 from explorer.config import ModelConfig
 from explorer.errors import ConfigError
@@ -52,16 +53,14 @@ def pairs(choice: TransferChoice) -> list[tuple[str, str]]:
         "sizes": (written_sizes(choice.sizes), written_sizes(first.sizes)),
         "seeds": (str(choice.seeds), str(first.seeds)),
     }
-    return [(name, value) for name, (value, default) in said.items() if value != default]
+    return link_parts.differing(said)
 
 
 def taken_from(given: dict[str, str], problems: list[str], language: str) -> TransferChoice:
     """What an address asks for, taken out of its parts; what cannot be is left out and said."""
     choice = TransferChoice()
 
-    def unknown(name: str, value: str, known: str) -> None:
-        problems.append(text("link.unknown", language, name=name, value=value[:40], known=known))
-
+    unknown = partial(link_parts.unknown, problems, language)
     group = given.pop("experiment", "")
     if _GROUP.fullmatch(group):
         choice = replace(choice, group=group)
