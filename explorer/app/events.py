@@ -21,8 +21,8 @@ STREAMING: dict[str, Any] = {
 }
 """What computes for seconds: two at a time on the whole machine, coarse results first."""
 
-LOOKING: dict[str, Any] = {**QUICK, "trigger_mode": "once"}
-"""What a page asks again and again: not before it has the last answer."""
+LOOKING = QUICK
+"""What a page asks again and again: not before it has the last answer, which may be to an address of before."""
 
 READING: dict[str, Any] = {**STREAMING, "concurrency_id": "data"}
 """What reads or downloads data: it may take minutes, and keeps nobody from computing."""

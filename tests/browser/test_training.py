@@ -6,13 +6,14 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, quote
 
 import pytest
 from conftest import PHONE, Visit, Visitor, served
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from explorer.config import ModelConfig
 from explorer.jobs.running import run_here
@@ -95,6 +96,25 @@ def start(visitor: Visitor) -> str:
     visitor.find("#train-start").click()
     visitor.page.wait_for_function("location.search.includes('run=')", timeout=30_000)
     return run_id(visitor)
+
+
+@contextmanager
+def a_late_look(visitor: Visitor) -> Iterator[None]:
+    """The page's next look at its run is answered only after what happens meanwhile."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if held or "revision" not in (route.request.post_data or ""):
+            route.continue_()
+        else:
+            held.append(route)
+
+    visitor.page.route("**/run/predict*", hold)
+    while not held:
+        visitor.next_frame()
+    yield
+    held[0].continue_()
+    visitor.page.unroute("**/run/predict*", hold)
 
 
 # ---------------------------------------------------------------- before
@@ -190,7 +210,7 @@ def test_pictures_of_ones_own_as_a_zip_or_a_folder(visit: Visit, tmp_path: Path)
 # ---------------------------------------------------------------- while it learns
 
 
-def test_a_training_is_started_watched_left_found_again_stopped_and_gone_on_with(visit: Visit) -> None:
+def test_a_training_is_started_watched_left_found_again_stopped_and_gone_on_with(visit: Visit, home: Path) -> None:
     visitor = visit(f"/?tab=train&{LONG}")
     run = start(visitor)
     wait_for_status(visitor, "training")
@@ -222,7 +242,12 @@ def test_a_training_is_started_watched_left_found_again_stopped_and_gone_on_with
     wait_for_points(visitor, drawn + 5)
     assert "resnet8" in visitor.words("#train-status h3")
 
-    visitor.find("#train-stop").click()
+    # The address does not name the run yet: what is asked with it finds nothing any more once the run has stopped.
+    with a_late_look(visitor):
+        visitor.find("#train-stop").click()
+        visitor.wait_for_query(f"run={run}")
+        while store(home).get(run).status != "stopped":
+            visitor.next_frame()
     wait_for_status(visitor, "stopped")
     expect(visitor.find("#train-status")).to_contain_text("it can go on from there")
     expect(visitor.find("#train-stop")).to_be_hidden()
