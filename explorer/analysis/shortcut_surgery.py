@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -141,6 +142,56 @@ def first_answers(net: nn.Module, pictures: Tensor) -> Tensor:
     finally:
         for module, was_training in modes:
             module.training = was_training
+
+
+@torch.no_grad()
+def answers_without_each(net: nn.Module, pictures: Tensor) -> Iterator[tuple[str, Tensor | None]]:
+    """The most probable classes with each block dropped by itself, in depth order: (name, int64 (N,)).
+
+    None stands for the answers where a block cannot be dropped. Each block is computed once as it is, and what comes
+    before it not again for those that follow. The net is not touched.
+
+    Args:
+        net: a plain or residual net.
+        pictures: as the net takes them, normalised, float (N, C, H, W).
+
+    Raises:
+        ConfigError: it has no blocks.
+    """
+    net = copy.deepcopy(net).eval()
+    blocks = blocks_of(net)
+    parts = torch.split(pictures, _BATCH)
+    reached = [_input_of(net, next(iter(blocks.values())), part) for part in parts]
+    for name, block in blocks.items():
+        answers = None
+        if can_drop(block):
+            with operated(net, {name: DROPPED}):
+                left = [block(x) for x in reached]
+            found = [_from_here(net, block, part, output) for part, output in zip(parts, left, strict=True)]
+            answers = torch.cat([logits.argmax(1) for logits in found])
+        yield name, answers
+        reached = [block(x) for x in reached]
+        block.forward = _as_it_is
+
+
+def _input_of(net: nn.Module, block: nn.Module, pictures: Tensor) -> Tensor:
+    given: list[Tensor] = []
+    handle = block.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0].clone()))
+    net(pictures)
+    handle.remove()
+    return given[0]
+
+
+def _from_here(net: nn.Module, block: nn.Module, pictures: Tensor, output: Tensor) -> Tensor:
+    """The net's logits (N, classes) where a block gives this output; the blocks before it need not do anything."""
+    block.forward = lambda x: output
+    logits: Tensor = net(pictures)
+    del block.forward
+    return logits
+
+
+def _as_it_is(x: Tensor) -> Tensor:
+    return x
 
 
 def share_of(answers: Tensor, labels: Tensor) -> float:

@@ -12,7 +12,16 @@ import torch
 
 from explorer.analysis.gradient_flow import gradient_flow
 from explorer.analysis.path_lengths import DRAWS, gradients_by_length, path_counts, whole_gradient
-from explorer.analysis.shortcut_surgery import DROPPED, Scales, blocks_of, can_drop, first_answers, operated, share_of
+from explorer.analysis.shortcut_surgery import (
+    DROPPED,
+    Scales,
+    answers_without_each,
+    blocks_of,
+    can_drop,
+    first_answers,
+    operated,
+    share_of,
+)
 from explorer.errors import ConfigError, UnknownNameError
 from explorer.flow_results import GradientFlow
 from explorer.lessons.patients import Patient
@@ -79,11 +88,10 @@ def surgery_flow(
 
 def drop_each_block(patient: Patient) -> Iterator[BlockDrops]:
     """Drop every block by itself, and ask the net about its pictures; yields what is known after each block."""
-    net, done = copy.deepcopy(patient.net), []
-    blocks = blocks_of(net)
-    for name, block in blocks.items():
-        share = share_of(_answers(net, patient, {name: DROPPED}), patient.labels) if can_drop(block) else None
-        done.append(DroppedBlock(name, block.kind, share))
+    blocks, done = blocks_of(patient.net), []
+    for name, answers in answers_without_each(patient.net, patient.pictures):
+        share = None if answers is None else share_of(answers, patient.labels)
+        done.append(DroppedBlock(name, blocks[name].kind, share))
         yield BlockDrops(patient.subject, _whole(patient), len(blocks), tuple(done))
 
 

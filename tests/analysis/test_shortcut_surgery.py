@@ -9,7 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from explorer import create_model
-from explorer.analysis.shortcut_surgery import DROPPED, Scales, blocks_of, can_drop, first_answers, operated, share_of
+from explorer.analysis.shortcut_surgery import (
+    DROPPED,
+    Scales,
+    answers_without_each,
+    blocks_of,
+    can_drop,
+    first_answers,
+    operated,
+    share_of,
+)
 from explorer.errors import ConfigError, ExplorerError, UnknownNameError
 from explorer.models.net import Net
 
@@ -50,6 +59,23 @@ def test_factors_of_one_change_nothing_bit_for_bit(arch: str, options: dict[str,
     whole = net(x)
     with operated(net, dict.fromkeys(blocks_of(net), Scales())):
         assert torch.equal(net(x), whole)
+
+
+@pytest.mark.parametrize(("arch", "options"), [("resnet8", {}), ("resnet8", {"preact": True}), ("plain8", {})])
+def test_each_block_dropped_answers_as_the_whole_net_without_it(arch: str, options: dict[str, object]) -> None:
+    net, x = net_of(arch, **options), pictures(66)  # more than are asked at once
+    with torch.no_grad():
+        net.fc.bias -= net(x).mean(0)  # otherwise it says the same class of them all
+    found = dict(answers_without_each(net, x))
+    assert list(found) == list(blocks_of(net))
+    for name, answers in found.items():
+        if can_drop(blocks_of(net)[name]):
+            with operated(net, {name: DROPPED}):
+                assert torch.equal(answers, first_answers(net, x))
+        else:
+            assert answers is None
+    assert any(answers is not None and not torch.equal(answers, first_answers(net, x)) for answers in found.values())
+    assert hooks(net) == 0
 
 
 @torch.no_grad()
