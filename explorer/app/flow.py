@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import html
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,19 +15,17 @@ from explorer.app.address import PageState, from_query
 from explorer.app.events import QUICK, STREAMING
 from explorer.app.flow_choice import INITS, NORMS, SHIPPED, FlowChoice, read_nets, run_of
 from explorer.app.flow_history import build_history, history_shown
+from explorer.app.flow_trends import build_trends
 from explorer.app.problems import reported, sentence
 from explorer.app.progressive import Report, progressive
 from explorer.app.tab import Binding, Tab
 from explorer.app.training_layout import hidden
 from explorer.cards import shipped_card
-from explorer.catalog import find_entry
 from explorer.config import ModelConfig
 from explorer.errors import ConfigError, ExplorerError
-from explorer.figures.depth_sweep import Quantity, depth_sweep_data, describe_depth_sweep, plot_depth_sweep
 from explorer.figures.gradient_flow import QUANTITIES, describe_flow, flow_data, flow_name, plot_flow
 from explorer.figures.identity_flow import describe_identity, identity_data, plot_identity
-from explorer.figures.layer_responses import describe_layer_responses, layer_responses_data, plot_layer_responses
-from explorer.flow_results import DepthPoint, GradientFlow, IdentityFlow, LayerResponses
+from explorer.flow_results import GradientFlow, IdentityFlow
 from explorer.language import text
 from explorer.options import read_net
 from explorer.training.data import is_available
@@ -145,81 +142,6 @@ def _identity_card(identities: list[IdentityFlow], language: str) -> str:
     )
 
 
-def stream_sweep(language: str) -> Iterator[Charts]:
-    """Gradient and signal by depth, drawn anew with every depth: the shape first, then what lies between."""
-    from explorer.lessons.depth_sweep import DEPTHS, KINDS, NORMS
-
-    total, at_once = len(DEPTHS) * len(KINDS) * len(NORMS), len(KINDS) * len(NORMS)
-    going = progressive(lambda report: _swept(report, total))
-    shown, done = 0, 0
-    while True:
-        try:
-            share, _ = next(going)
-        except StopIteration as end:
-            yield *_sweep_cards(end.value, language), ""
-            return
-        done = round(share * total)
-        busy = widgets.busy(share, text("sweep.busy", language, done=done, total=total))
-        if done - shown >= 2 * at_once:  # two depths more
-            shown = done
-            yield *_sweep_cards(_points[:done], language), busy
-        else:
-            yield "", "", busy
-
-
-_points: list[DepthPoint] = []
-"""What has been measured so far: it is the same for everybody, and measured once."""
-
-_sweeping = threading.Lock()
-
-
-def _swept(report: Report, total: int) -> list[DepthPoint]:
-    from explorer.lessons.depth_sweep import depth_sweep
-
-    with _sweeping:
-        if len(_points) < total:
-            _points.clear()
-            for point in depth_sweep():
-                _points.append(point)
-                report(len(_points) / total, "")
-        return list(_points)
-
-
-def _sweep_cards(points: list[DepthPoint], language: str) -> tuple[str, str]:
-    data = depth_sweep_data(points)
-    cards = []
-    quantities: tuple[Quantity, ...] = ("ratio", "signal")
-    for quantity in quantities:
-        caption = describe_depth_sweep(points, quantity, language)
-        shown = data[["kind", "norm", "depth", quantity]]
-        figure = plot_depth_sweep(points, quantity, language)
-        cards.append(widgets.chart_value(figure, caption, shown, f"depth_{quantity}", language))
-    return cards[0], cards[1]
-
-
-def stream_responses(language: str) -> Iterator[tuple[str, str]]:
-    """How strongly the layers of the shipped nets respond, drawn anew with every net: chart and what goes on."""
-    from explorer.lessons.flow import RESPONSE_NETS
-
-    found = []
-    for number, net in enumerate(RESPONSE_NETS, start=1):
-        yield "", widgets.busy((number - 1) / len(RESPONSE_NETS), text("responses.busy", language))
-        found.append(_responses(net, is_available(shipped_card(net.removeprefix(SHIPPED)).dataset)))
-        figure, caption = plot_layer_responses(found, language), describe_layer_responses(found, language)
-        data = layer_responses_data(found)[["net", "layer", "depth", "std", "by_norm", "rank"]]
-        data["net"] = [find_entry(net).title for net in data["net"]]
-        data = data.rename(columns={"depth": "layer_number"})
-        yield widgets.chart_value(figure, caption, data, "layer_responses", language), ""
-
-
-@functools.lru_cache(maxsize=16)
-def _responses(net: str, own: bool) -> LayerResponses:
-    """The same for everybody, until the net's own data is there."""
-    from explorer.lessons.flow import responses_of
-
-    return responses_of(net, pictures=_PICTURES)
-
-
 # ---------------------------------------------------------------- choices
 
 
@@ -287,14 +209,7 @@ def build_flow_tab(state: PageState, language: str) -> Tab:
     gr.HTML(_sources(language), apply_default_css=False)
     gr.Markdown(f"### {words('identity')}\n{text('flow.identity.info', language)}", elem_classes="step")
     parts = widgets.chart(elem_id="flow-identity", height=400)
-    gr.Markdown(f"### {text('sweep.title', language)}\n{text('sweep.info', language)}", elem_classes="step")
-    sweep = gr.Button(text("sweep.go", language), size="sm", elem_id="flow-sweep")
-    sweeping = gr.HTML("", apply_default_css=False, elem_id="flow-sweeping")
-    ratios = widgets.chart(elem_id="flow-ratios", height=380)
-    signals = widgets.chart(elem_id="flow-signals", height=380)
-    gr.Markdown(f"### {text('responses.title', language)}\n{text('responses.info', language)}", elem_classes="step")
-    responding = gr.HTML("", apply_default_css=False, elem_id="flow-responding")
-    responses = widgets.chart(elem_id="flow-responses", height=620)
+    build_trends(language)
     history, history_empty, maps = build_history(chosen, language)
     request = hidden("flow-request")
 
@@ -306,17 +221,6 @@ def build_flow_tab(state: PageState, language: str) -> Tab:
         except ExplorerError as error:
             yield gr.skip(), gr.skip(), "", widgets.problem(sentence(error, language))
 
-    def swept() -> Iterator[tuple[Any, Any, Any]]:
-        for ratio, signal, busy in stream_sweep(language):
-            yield ratio or gr.skip(), signal or gr.skip(), busy
-
-    def responded() -> Iterator[tuple[Any, Any]]:
-        for shown, busy in stream_responses(language):
-            yield shown or gr.skip(), busy
-
-    responses.submit(guard(responded), None, [responses, responding], **STREAMING | {"trigger_mode": "once"})
-    for look in (sweep.click, ratios.submit):  # the chart asks by itself when it is seen empty
-        look(guard(swept), None, [ratios, signals, sweeping], **STREAMING | {"trigger_mode": "once"})
     request.change(
         guard(measured), [request], [curves, parts, going, problem], js="() => [location.search]", **STREAMING
     )

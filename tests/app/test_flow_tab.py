@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from explorer.app import flow, training_store
+from explorer.app import flow, flow_trends, training_store
 from explorer.app.address import PageState, from_query, to_query
 from explorer.app.flow_choice import FlowChoice, choices, read_nets
 from explorer.app.flow_history import history_shown
@@ -86,7 +86,7 @@ def test_shipped_nets_are_offered_and_drawn(language: str) -> None:
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_responses_stream_net_by_net(language: str) -> None:
-    shown = list(flow.stream_responses(language))
+    shown = list(flow_trends.stream_responses(language))
     charts = [json.loads(chart) for chart, _ in shown if chart]
     assert [len(card["figure"]["data"]) for card in charts] == [2, 4, 6, 8]
     assert all(busy for chart, busy in shown if not chart)
@@ -144,9 +144,9 @@ def test_the_sweep_streams_and_is_measured_once(monkeypatch: pytest.MonkeyPatch)
                     yield DepthPoint(kind, norm, depth, 1.0, float(depth), 1.0)
 
     monkeypatch.setattr(depth_sweep, "depth_sweep", sweep)
-    monkeypatch.setattr(flow, "_points", [])
+    monkeypatch.setattr(flow_trends, "_points", [])
     for _ in range(2):
-        *_, (ratios, signals, going) = flow.stream_sweep("ko")
+        *_, (ratios, signals, going) = flow_trends.stream_sweep("ko")
         assert going == ""
         assert len(json.loads(ratios)["figure"]["data"]) == len(json.loads(signals)["figure"]["data"]) == 6
     assert calls == [1]
