@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from explorer.errors import CheckpointError, ExplorerError
 from explorer.flow_results import RECORDED, FlowRecord, RecordedLayer
 from explorer.models.create import create_model
-from explorer.models.responses import Response, recorded_responses, silent
+from explorer.models.responses import Response, recorded_responses
 from explorer.run_results import EpochMetrics
 from explorer.training.callbacks import Callback
 from explorer.training.checkpoints import read_tensors, write_tensors
+from explorer.training.flow_look import OF_RESPONSES, FlowLook
 from explorer.training.flow_series import Budget, Series
 from explorer.training.runs import RunStore
 
@@ -30,7 +29,7 @@ FLOW = "flow.safetensors"
 
 MOST_STEPS = 256
 SHARE = 0.03
-_OF_WEIGHTS, _OF_RESPONSES = RECORDED[:3], RECORDED[3:]
+_OF_WEIGHTS = RECORDED[:3]
 
 
 class FlowRecorder(Callback):
@@ -65,7 +64,7 @@ class FlowRecorder(Callback):
         self._budget = Budget(share, torch.device("cpu"))
         self._before: list[Tensor] = []
         self._now: Tensor | None = None
-        self._look: _Look | None = None
+        self._look: FlowLook | None = None
         self._can_look = False
 
     # ---------------------------------------------------------------- what it is told
@@ -132,7 +131,7 @@ class FlowRecorder(Callback):
         """Lay hooks for the next step, if it is to be looked at."""
         spaced = not self._signal.steps or self._budget.steps - self._budget.last_look + 1 >= self._signal.stride
         if self._can_look and spaced and self._budget.allows():
-            self._look = _Look(model, self._layers, self._zero.device)
+            self._look = FlowLook(model, self._layers, self._zero.device)
 
     def _end_look(self) -> None:
         if self._look is not None:
@@ -178,55 +177,6 @@ class FlowRecorder(Callback):
             self._norms, self._signal = Series(self.most), Series(self.most)
 
 
-class _Look:
-    """Hooks on the responses of one step, forward and back; what they see stays on the device."""
-
-    def __init__(self, model: nn.Module, layers: list[Response], device: torch.device) -> None:
-        self._layers = layers
-        self._nothing = torch.full((), math.nan, device=device)
-        self._seen: dict[tuple[str, str], Tensor] = {}
-        self._handles: list[RemovableHandle] = []
-        for one in layers:
-            self._handles.append(model.get_submodule(one.place).register_forward_hook(self._response(one.name)))
-            if one.relu:
-                self._handles.append(model.get_submodule(one.relu).register_forward_hook(self._activation(one.name)))
-
-    def _response(self, layer: str) -> Callable[[nn.Module, Any, Tensor], None]:
-        def ran(module: nn.Module, given: Any, output: Tensor) -> None:
-            if not torch.is_grad_enabled():  # testing between two epochs
-                return
-            with torch.no_grad():
-                value = output.detach().float()
-                mean = value.mean()
-                # By a norm: `torch.var_mean` takes six times as long on a CPU.
-                std = torch.linalg.vector_norm(value - mean) / value.numel() ** 0.5
-                self._seen[layer, "mean"], self._seen[layer, "std"] = mean, std
-            if output.requires_grad:
-                output.register_hook(lambda gradient: self._came_back(layer, gradient))  # type: ignore[no-untyped-call]
-
-        return ran
-
-    def _came_back(self, layer: str, gradient: Tensor) -> None:
-        self._seen[layer, "activation_gradient"] = torch.linalg.vector_norm(gradient.detach(), dtype=torch.float32)
-
-    def _activation(self, layer: str) -> Callable[[nn.Module, Any, Tensor], None]:
-        def ran(module: nn.Module, given: Any, output: Tensor) -> None:
-            if torch.is_grad_enabled():
-                self._seen[layer, "zeros"], self._seen[layer, "dead"] = silent(output.detach())
-
-        return ran
-
-    def values(self) -> Tensor:
-        """What was seen, (5, layers), not a number where there was nothing."""
-        found = [self._seen.get((one.name, name), self._nothing) for name in _OF_RESPONSES for one in self._layers]
-        return torch.stack(found).view(len(_OF_RESPONSES), -1)
-
-    def close(self) -> None:
-        """Remove the hooks."""
-        for handle in self._handles:
-            handle.remove()
-
-
 def flow_record(run: str, store: RunStore | None = None) -> FlowRecord:
     """What a run has recorded of the flow through its net (`TrainConfig(record_flow=True)`).
 
@@ -258,7 +208,7 @@ def has_flow_record(run_id: str, store: RunStore) -> bool:
 
 def _record(run: str, tensors: dict[str, Tensor], header: dict[str, Any]) -> FlowRecord:
     values: dict[str, tuple[tuple[float | None, ...], ...]] = {}
-    for names, tensor in ((_OF_WEIGHTS, tensors["norms"]), (_OF_RESPONSES, tensors["signal"])):
+    for names, tensor in ((_OF_WEIGHTS, tensors["norms"]), (OF_RESPONSES, tensors["signal"])):
         for at, name in enumerate(names):
             rows = tensor[:, at].tolist() if len(tensor) else []  # (steps, layers)
             values[name] = tuple(tuple(None if math.isnan(value) else value for value in row) for row in rows)
