@@ -47,7 +47,6 @@ def gradflow(
     from explorer.figures.gradient_flow import QUANTITIES, describe_flow, flow_data, flow_name, plot_flow
     from explorer.figures.saving import check_place, save_figure
     from explorer.lessons.flow import flow_of
-    from explorer.tables import records
 
     if show not in QUANTITIES:
         raise ConfigError(f"show={show[:40]!r} is not possible: use {join_or(QUANTITIES)}.")
@@ -59,19 +58,16 @@ def gradflow(
     frame = flow_data(flows)
     if out is not None:
         save_figure(plot_flow(flows, show), frame, out)
-    if format == "json":
-        output.write(writers.json_lines(records(frame)))
-    elif format == "csv":
-        output.write(frame.to_csv(index=False).rstrip())
-    else:
-        write = writers.markdown_table if format == "markdown" else writers.text_table
-        for flow in flows:
-            cells = [[_cell(getattr(layer, name)) for name in _SHOWN] for layer in flow.layers]
-            loss = "no labels, no loss" if flow.loss is None else f"loss {flow.loss:.3g}"
-            output.write(f"{flow_name(flow, 'en')}, {flow.pictures} pictures of {flow.dataset}, {loss}")
-            output.write(write(_HEADERS, cells, {0, *range(2, len(_SHOWN))}))
-            output.write("")
-        output.write(describe_flow(flows, show))
+    if output.write_values(frame, format):
+        return
+    write = writers.markdown_table if format == "markdown" else writers.text_table
+    for flow in flows:
+        cells = [[_cell(getattr(layer, name)) for name in _SHOWN] for layer in flow.layers]
+        loss = "no labels, no loss" if flow.loss is None else f"loss {flow.loss:.3g}"
+        output.write(f"{flow_name(flow, 'en')}, {flow.pictures} pictures of {flow.dataset}, {loss}")
+        output.write(write(_HEADERS, cells, {0, *range(2, len(_SHOWN))}))
+        output.write("")
+    output.write(describe_flow(flows, show))
 
 
 def _cell(value: float | str | None) -> str:

@@ -65,7 +65,6 @@ def landscape(
     from explorer.figures.landscape_words import describe_landscape, describe_landscape_lines, describe_source
     from explorer.figures.saving import check_place, save_figure
     from explorer.lessons.landscape import landscapes_of
-    from explorer.tables import records
 
     if view not in VIEWS:
         raise ConfigError(f"view={view[:40]!r} is not possible: use {join_or(VIEWS)}.")
@@ -87,16 +86,13 @@ def landscape(
     frame = landscape_data(found)
     if out is not None:
         save_figure(plot_landscape(found, view), frame, out)
-    if format == "json":
-        output.write(writers.json_lines(records(frame)))
-    elif format == "csv":
-        output.write(frame.to_csv(index=False).rstrip())
-    else:
-        write = writers.markdown_table if format == "markdown" else writers.text_table
-        rows = [[landscape_name(one.source, "en"), *_cells(one)] for one in found]
-        output.write(write(_HEADERS, rows, set(range(1, len(_HEADERS)))))
-        for words in (describe_landscape_lines(found), describe_landscape(found), describe_source(found)):
-            output.write(f"\n{words}")
+    if output.write_values(frame, format):
+        return
+    write = writers.markdown_table if format == "markdown" else writers.text_table
+    rows = [[landscape_name(one.source, "en"), *_cells(one)] for one in found]
+    output.write(write(_HEADERS, rows, set(range(1, len(_HEADERS)))))
+    for words in (describe_landscape_lines(found), describe_landscape(found), describe_source(found)):
+        output.write(f"\n{words}")
 
 
 def _cells(one: Landscape) -> list[str]:

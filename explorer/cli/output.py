@@ -43,6 +43,17 @@ def write(text: str) -> None:
         raise typer.Exit(0) from None
 
 
+def write_values(frame: pd.DataFrame, format: str) -> bool:
+    """A frame for programs, as JSON lines or CSV; False for the formats that people read."""
+    from explorer import tables
+
+    if format == "json":
+        write(writers.json_lines(tables.records(frame)))
+    elif format == "csv":
+        write(frame.to_csv(index=False).rstrip())
+    return format in ("json", "csv")
+
+
 def show_frame(frame: pd.DataFrame, columns: Sequence[str], format: str, summary: str) -> None:
     """A layer frame for a reader, the summary under it: in a terminal rounded, elsewhere with all digits."""
     from explorer import tables
