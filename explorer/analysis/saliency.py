@@ -7,13 +7,14 @@ each would see the other's pictures through its hook.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.analysis.partial_run import evaluation
+from explorer.attribution_results import METHODS as METHODS
 from explorer.attribution_results import Attribution
 from explorer.errors import ConfigError, ExplorerError, UnknownNameError
 from explorer.models.net import Net
@@ -92,6 +93,32 @@ def saliency(
     )
 
 
+def saliency_stream(
+    net: nn.Module,
+    picture: Tensor,
+    *,
+    method: str = "grad-cam",
+    target: int | str | None = None,
+    layer: str | None = None,
+    classes: Sequence[str] = (),
+    seed: int = 0,
+) -> Iterator[Attribution]:
+    """The same step by step: coarse at first, the last is what `saliency` gives. Closing it stops the work."""
+    yield saliency(net, picture, method=method, target=target, layer=layer, classes=classes)
+
+
+def layers_of(net: nn.Module) -> tuple[str, ...]:
+    """Names of the layers that a class activation map can be read off, the nearest to the picture first."""
+    if isinstance(net, Net):
+        return tuple(_last_working(net, stage) for stage in stages(net)[:-1])
+    return tuple(name for name, module in net.named_modules() if isinstance(module, nn.Conv2d))
+
+
+def default_layer(net: nn.Module) -> str:
+    """The layer that is looked at where none is named."""
+    return layers_of(net)[-1]
+
+
 # ---------------------------------------------------------------- methods
 
 
@@ -104,9 +131,6 @@ def _grad_cam(net: nn.Module, picture: Tensor, target: int, layer: str) -> Tenso
 
 
 _METHODS: dict[str, Method] = {"grad-cam": _grad_cam}
-
-METHODS = tuple(_METHODS)
-"""What `saliency` knows, the usual one first."""
 
 # ---------------------------------------------------------------- what is asked
 
