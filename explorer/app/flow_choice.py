@@ -14,9 +14,9 @@ from explorer.figures.gradient_flow import QUANTITIES
 from explorer.language import text
 from explorer.options import read_net
 
-_RUN = "run:"
+RUN = "run:"
 SHIPPED = "shipped:"
-_MOST_NETS = 4
+MOST_NETS = 4
 NETS = (
     *("plain20", "resnet20", "plain56", "resnet56", "resnet56:preact=True", "plain110", "resnet110"),
     *("resnet110:preact=True",),
@@ -80,20 +80,20 @@ def read_nets(nets: list[str]) -> tuple[str, ...]:
         CheckpointError: no weights of that net come with explorer.
     """
     asked = tuple(dict.fromkeys(net.strip() for net in nets if net.strip()))
-    if not 1 <= len(asked) <= _MOST_NETS:
-        message = f"nets={len(asked)} is not possible: choose 1 to {_MOST_NETS} nets."
-        raise ConfigError(message, key="flow_nets", count=len(asked), most=_MOST_NETS)
+    if not 1 <= len(asked) <= MOST_NETS:
+        message = f"nets={len(asked)} is not possible: choose 1 to {MOST_NETS} nets."
+        raise ConfigError(message, key="flow_nets", count=len(asked), most=MOST_NETS)
     for net in asked:
         if net.startswith(SHIPPED):
             shipped_card(net.removeprefix(SHIPPED))
-        elif not re.fullmatch(rf"{_RUN}[0-9a-f]{{1,32}}", net):
+        elif not re.fullmatch(rf"{RUN}[0-9a-f]{{1,32}}", net):
             read_net(net)
     return asked
 
 
 def run_of(net: str) -> str:
     """What `flow_of` takes as its run: that which a choice names, or `shipped:NET`; empty for initial weights."""
-    return net if net.startswith(SHIPPED) else net.removeprefix(_RUN) if net.startswith(_RUN) else ""
+    return net if net.startswith(SHIPPED) else net.removeprefix(RUN) if net.startswith(RUN) else ""
 
 
 def choices(nets: tuple[str, ...], language: str) -> list[tuple[str, str]]:
@@ -104,14 +104,14 @@ def choices(nets: tuple[str, ...], language: str) -> list[tuple[str, str]]:
     for run in training_store.store().list():
         if run.status == "finished" and run.best_epoch:
             words = text("transfer.start.run", language, run=run.name, net=run.model.entry.title)
-            listed.append((words, f"{_RUN}{run.run_id}"))
+            listed.append((words, f"{RUN}{run.run_id}"))
     known = {value for _, value in listed}
     return [*listed, *((_title(net), net) for net in nets if net not in known)]
 
 
 def _title(net: str) -> str:
     arch, _, options = net.partition(":")
-    if net.startswith((_RUN, SHIPPED)):
+    if net.startswith((RUN, SHIPPED)):
         return net
     title = find_entry(arch).title
     return f"{title}, {options}".replace("preact=True", "pre-activation") if options else title

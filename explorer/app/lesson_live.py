@@ -14,6 +14,7 @@ import gradio as gr
 from explorer import units
 from explorer.app import experiments, training_live, training_store, widgets
 from explorer.app.address import PageState, to_query
+from explorer.app.flow_choice import MOST_NETS, RUN, FlowChoice
 from explorer.app.lesson_choice import NO_GUESS
 from explorer.errors import UnknownNameError
 from explorer.figures.degradation import degradation_data, describe_degradation, plot_degradation
@@ -170,9 +171,18 @@ def findings(lesson: LessonResult, guess: tuple[str, ...], language: str) -> str
         parts.append(("guess", describe_guess(check_guess(lesson, guess), language)))
     parts.append(("seen", describe_lesson(lesson, language)))
     parts.append(("limits", describe_lesson_limits(lesson, language)))
-    return "".join(
+    said = "".join(
         _section(text(f"lesson.{name}.title", language), sentences) for name, sentences in parts if sentences
     )
+    return said + _go_on(lesson, language)
+
+
+def _go_on(lesson: LessonResult, language: str) -> str:
+    """A link to what went through these nets while they learned, which was recorded."""
+    trained = [f"{RUN}{curve.run_id}" for curve in lesson.curves if curve.status == "finished"][:MOST_NETS]
+    query = html.escape(to_query(PageState("flow", flow=FlowChoice(nets=tuple(trained)))))
+    words = html.escape(text("lesson.go_on", language))
+    return f'<p class="ask"><a href="{query}" data-go="{query}">{words}</a></p>'
 
 
 def _section(title: str, sentences: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import re
 from typing import Any
@@ -195,6 +196,11 @@ def test_what_was_right_is_said_afterwards() -> None:
     unguessed = looked(LessonChoice(f"{GROUP}0a1b2c3d", NO_GUESS))["found"]
     assert "pairs" not in unguessed
     assert "What was seen" in unguessed
+    link = re.search(r'data-go="([^"]*tab=flow[^"]*)"', unguessed)
+    assert link, "on to what went through these nets"
+    nets = from_query(html.unescape(link[1]), ("flow",)).flow.nets
+    runs = {f"run:{run.run_id}": run.model.arch for run in training_store.store().list()}
+    assert [runs[net] for net in nets] == list(ERRORS)
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
