@@ -17,7 +17,6 @@ from explorer.app.flow_choice import INITS, NORMS, SHIPPED, FlowChoice, read_net
 from explorer.app.flow_history import build_history, history_shown
 from explorer.app.flow_trends import build_trends
 from explorer.app.problems import reported, sentence
-from explorer.app.progressive import Report, progressive
 from explorer.app.tab import Binding, Tab
 from explorer.app.training_layout import hidden
 from explorer.cards import shipped_card
@@ -53,57 +52,62 @@ def show(state: PageState, language: str) -> list[Any]:
 
 
 def stream_flow(chosen: FlowChoice, language: str) -> Iterator[Charts]:
-    """Measure net after net; the charts once all are there.
+    """Measure net after net; the gradient by depth once all are there, then the split at every block.
 
     Raises:
         ExplorerError: a net is not there, or its layers cannot be told apart.
     """
-    going = progressive(lambda report: _measured(chosen, report))
-    while True:
-        try:
-            share, _ = next(going)
-        except StopIteration as end:
-            flows, identities = end.value
-            yield _flow_card(flows, chosen.quantity, language), _identity_card(identities, language), ""
-            return
-        yield "", "", widgets.busy(share, text("flow.busy", language))
+    for number in range(len(chosen.nets)):
+        yield "", "", widgets.busy(number / len(chosen.nets), text("flow.busy", language))
+        _flow(chosen, number)
+    flows = [_flow(chosen, number) for number in range(len(chosen.nets))]
+    curves = _flow_card(flows, chosen.quantity, language)
+    yield curves, "", widgets.busy(1.0, text("flow.busy", language))
+    yield curves, _identity_card(_identities(chosen), language), ""
 
 
-def _measured(chosen: FlowChoice, report: Report) -> tuple[list[GradientFlow], list[IdentityFlow]]:
-    flows, identities = [], []
-    for number, net in enumerate(chosen.nets):
-        flow, identity = _flows(net, chosen.norm, chosen.init)
-        flows.append(flow)
+def _flow(chosen: FlowChoice, number: int) -> GradientFlow:
+    return _flow_of(*_subject(chosen.nets[number], chosen.norm, chosen.init))
+
+
+def _identities(chosen: FlowChoice) -> Iterator[IdentityFlow]:
+    for net in chosen.nets:
+        identity = _identity_of(*_subject(net, chosen.norm, chosen.init))
         if identity is not None:
-            identities.append(identity)
-        report((number + 1) / len(chosen.nets), "")
-    return flows, identities
+            yield identity
 
 
-def _flows(net: str, norm: str, init: str) -> tuple[GradientFlow, IdentityFlow | None]:
+def _subject(net: str, norm: str, init: str) -> tuple[ModelConfig, str, str]:
+    """The net, the weights that it takes, and what these depend on."""
     run = run_of(net)
     if run.startswith(SHIPPED):
         card = shipped_card(run.removeprefix(SHIPPED))
-        return _computed(card.model, run, str(is_available(card.dataset)))  # its data may be fetched meanwhile
+        return card.model, run, str(is_available(card.dataset))  # its data may be fetched meanwhile
     if run:
         found = training_store.store().get(run)  # one that was trained on may have other weights now
-        return _computed(found.model, found.name, f"{run} {found.best_epoch}")
-    return _computed(read_net(net).replace(norm=norm, init=init), "", "")
+        return found.model, found.name, f"{run} {found.best_epoch}"
+    return read_net(net).replace(norm=norm, init=init), "", ""
 
 
 @functools.lru_cache(maxsize=64)
-def _computed(model: ModelConfig, run: str, state: str) -> tuple[GradientFlow, IdentityFlow | None]:
+def _flow_of(model: ModelConfig, run: str, state: str) -> GradientFlow:
     """Of the same net and weights the answer is the same."""
-    from explorer.lessons.flow import flow_of, identity_of
+    from explorer.lessons.flow import flow_of
 
-    store = training_store.store()
-    flow = flow_of(model, run=run, pictures=_PICTURES, store=store)
+    return flow_of(model, run=run, pictures=_PICTURES, store=training_store.store())
+
+
+@functools.lru_cache(maxsize=64)
+def _identity_of(model: ModelConfig, run: str, state: str) -> IdentityFlow | None:
+    """None of a net without shortcuts, or on pictures without labels."""
+    from explorer.lessons.flow import identity_of
+
     try:
-        return flow, identity_of(model, run=run, pictures=_PICTURES, store=store)
+        return identity_of(model, run=run, pictures=_PICTURES, store=training_store.store())
     except ConfigError as error:
         if error.key not in ("flow_no_shortcut", "flow_no_labels"):
             raise
-        return flow, None
+        return None
 
 
 def _flow_card(flows: list[GradientFlow], quantity: str, language: str) -> str:
@@ -131,11 +135,11 @@ def _batches(flows: list[GradientFlow], language: str) -> str:
     return " ".join(said)
 
 
-def _identity_card(identities: list[IdentityFlow], language: str) -> str:
+def _identity_card(identities: Iterator[IdentityFlow], language: str) -> str:
     """Of the first residual net."""
-    if not identities:
+    flow = next(identities, None)
+    if flow is None:
         return ""
-    flow = identities[0]
     data = identity_data(flow)[["block", "kind", "input", "through_shortcut", "through_branch", "cosine"]]
     return widgets.chart_value(
         plot_identity(flow, language), describe_identity(flow, language), data, "identity_flow", language
@@ -217,7 +221,7 @@ def build_flow_tab(state: PageState, language: str) -> Tab:
         try:
             for shown in stream_flow(from_query(query, ("flow",)).flow, language):
                 chart, identity, busy = shown
-                yield (gr.skip() if busy else chart, gr.skip() if busy else identity, busy, "")
+                yield (chart or gr.skip(), gr.skip() if busy else identity, busy, "")
         except ExplorerError as error:
             yield gr.skip(), gr.skip(), "", widgets.problem(sentence(error, language))
 

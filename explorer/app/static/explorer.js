@@ -208,7 +208,13 @@
       rows: card.table ? card.table.rows.length : 0,
     };
     take();
-    if (!card) trigger("submit"); // seen for the first time: ask for what to show
+    // Asks for what to show when it is about to be seen: what is above it comes first.
+    const asking = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      asking.disconnect();
+      if (!card) trigger("submit");
+    }, { rootMargin: "200px" });
+    asking.observe(host);
     watch("value", take);
     new MutationObserver(() => card && draw()).observe(document.body, { attributeFilter: ["class"] });
     new ResizeObserver(() => plot.dataset.drawn && plot.offsetWidth && Plotly.Plots.resize(plot)).observe(host);

@@ -1,0 +1,57 @@
+"""The tabs that look inside a net, as a person opens them: something is seen by itself, and a choice changes it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from conftest import PHONE, Visit
+from playwright.sync_api import expect
+
+
+def test_the_gradient_of_two_nets_by_depth(visit: Visit) -> None:
+    visitor = visit("/?tab=flow&flow=plain8,resnet8")
+    caption = visitor.caption("flow-curves")
+    assert "textures" in caption
+    assert visitor.find("#flow-curves .plot .scatterlayer .trace").count() == 2
+    assert "layer1.0" in visitor.find("#flow-identity .plot").inner_text()
+    visitor.choose("flow-quantity", "standard deviation of the responses")
+    visitor.wait_for_query("flow.show=std")
+    expect(visitor.find("#flow-curves figcaption")).not_to_have_text(caption)
+    expect(visitor.find("#flow-curves .plot .ytitle")).to_contain_text("standard deviation")
+
+
+def test_a_block_is_dropped_and_put_back(visit: Visit) -> None:
+    visitor = visit("/?tab=shortcuts&cut=shipped:resnet20")
+    whole = visitor.caption("shortcuts-flow")
+    visitor.find("#shortcuts-drop").click()
+    expect(visitor.find("#shortcuts-flow figcaption")).not_to_have_text(whole)
+    assert re.search(r"\d+(\.\d)? %", visitor.words("#shortcuts-figures"))
+    expect(visitor.find("#shortcuts-branch input[type=number]")).to_have_value("0")
+    visitor.find("#shortcuts-restore").click()
+    expect(visitor.find("#shortcuts-flow figcaption")).to_have_text(whole)
+
+
+def test_a_landscape_comes_coarse_to_fine_and_stops(visit: Visit) -> None:
+    visitor = visit("/?tab=landscape&landscape=shipped:resnet20&landscape.size=33")
+    assert "ResNet-20" in visitor.caption("landscape-lines")
+    visitor.find("#landscape-stop").click()
+    expect(visitor.find("#landscape-go")).to_be_visible()
+    expect(visitor.find("#landscape-stop")).to_be_hidden()
+    done = visitor.caption("landscape-lines")
+    visitor.quiet(streams=True)
+    assert visitor.caption("landscape-lines") == done
+
+
+@pytest.mark.parametrize(
+    ("tab", "chart"),
+    [
+        ("landscape", "landscape-lines"),
+        pytest.param("flow", "flow-curves", marks=pytest.mark.slow),
+        pytest.param("shortcuts", "shortcuts-flow", marks=pytest.mark.slow),
+    ],
+)
+def test_on_a_phone_nothing_sticks_out(visit: Visit, tab: str, chart: str) -> None:
+    visitor = visit(f"/ko?tab={tab}", viewport=PHONE)
+    visitor.drawn(chart)
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
