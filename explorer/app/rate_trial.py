@@ -1,8 +1,9 @@
-"""The Transfer tab's learning-rate range test: try growing rates on the chosen data, and see which one is suggested."""
+"""The Transfer tab's learning-rate range test: try growing rates on the chosen data, and take the suggestion over."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -12,17 +13,33 @@ from explorer.app.address import from_query
 from explorer.app.events import STREAMING
 from explorer.app.problems import reported, sentence
 from explorer.app.progressive import Report, progressive
+from explorer.app.training_layout import hidden
 from explorer.app.transfer_choice import TransferChoice, checked_data, net_and_weights
 from explorer.errors import ConfigError, ExplorerError
 from explorer.figures.rate_range import describe_rate_range, plot_rate_range, rate_range_data
 from explorer.language import text
-from explorer.lessons.transfer_experiment import SCRATCH_STRATEGY
+from explorer.lessons.transfer_experiment import SCRATCH_STRATEGY, rated
+from explorer.recipes import find_recipe
+from explorer.training.transfer import RECIPE, SCRATCH_RECIPE
 from explorer.transfer_results import RateRange
 
-_WITHOUT_RATE = "probe"
+
+@dataclass(frozen=True)
+class RateTrial:
+    """What takes the suggestion over.
+
+    Attributes:
+        take: the button, there while there is a suggestion.
+        suggested: the rate, as text.
+        problem: where it is said what is wrong.
+    """
+
+    take: gr.Button
+    suggested: gr.HTML
+    problem: gr.HTML
 
 
-def build_rate_trial(language: str) -> None:
+def build_rate_trial(language: str) -> RateTrial:
     """Lay it out, folded, in the current column; it runs when it is asked for."""
     with gr.Accordion(text("transfer.rates", language), open=False, elem_id="transfer-rates"):
         gr.Markdown(text("transfer.rates.info", language))
@@ -30,23 +47,27 @@ def build_rate_trial(language: str) -> None:
         going = gr.HTML("", apply_default_css=False, elem_id="transfer-rates-going")
         problem = gr.HTML("", apply_default_css=False, elem_id="transfer-rates-problem")
         chart = widgets.chart(elem_id="transfer-rates-chart", height=340)
+        take = gr.Button("", size="sm", visible=False, elem_id="transfer-rates-take")
+        suggested = hidden("transfer-rates-suggested")
 
-    def tried(query: str) -> Iterator[tuple[Any, Any, Any]]:
+    def tried(query: str) -> Iterator[tuple[Any, ...]]:
         yield from stream_rates(query, language)
 
     # In the problem's place the page's script gives the address.
     go.click(
         reported(language)(tried),
         [problem],
-        [chart, going, problem],
+        [chart, going, problem, suggested, take],
         js="() => [location.search]",
         **STREAMING | {"trigger_mode": "once"},
     )
+    return RateTrial(take, suggested, problem)
 
 
-def stream_rates(query: str, language: str) -> Iterator[tuple[Any, Any, Any]]:
-    """The chart, what goes on meanwhile, and what went wrong."""
+def stream_rates(query: str, language: str) -> Iterator[tuple[Any, ...]]:
+    """The chart, what goes on meanwhile, what went wrong, what is suggested and the button that takes it over."""
     chosen = from_query(query, ("transfer",)).transfer
+    kept = gr.skip(), gr.skip()
     try:
         way = tried_way(chosen)
         going = progressive(lambda report: _tried(chosen, way, report))
@@ -54,25 +75,34 @@ def stream_rates(query: str, language: str) -> Iterator[tuple[Any, Any, Any]]:
             try:
                 share, _ = next(going)
             except StopIteration as end:
-                yield _card(end.value, way, language), "", ""
+                yield _card(end.value, way, language), "", "", *_taking(end.value, language)
                 return
-            yield gr.skip(), widgets.busy(share, text("transfer.rates.busy", language)), ""
+            yield gr.skip(), widgets.busy(share, text("transfer.rates.busy", language)), "", *kept
     except ExplorerError as error:
-        yield gr.skip(), "", widgets.problem(sentence(error, language))
+        yield gr.skip(), "", widgets.problem(sentence(error, language)), *kept
 
 
 def tried_way(chosen: TransferChoice) -> str:
-    """The chosen strategy that the rates are tried with: the first of those that start from what was learned.
+    """The chosen strategy that the rates are tried with: the first of those whose rate can be chosen.
 
     Raises:
         ConfigError: none of them has a learning rate.
     """
-    ways = [way for way in chosen.strategies if way != _WITHOUT_RATE]
-    learned = [way for way in ways if way != SCRATCH_STRATEGY]
+    ways = rated(chosen.strategies)
     if not ways:
         message = "strategy='probe' has no learning rate: use all, last, layerwise or gradual."
         raise ConfigError(message, key="probe_rate")
-    return (learned or ways)[0]
+    return ways[0]
+
+
+def rate_info(chosen: TransferChoice, language: str) -> str:
+    """What the field of the learning rate is for, and what an empty one means, for the chosen strategies."""
+    ways = rated(chosen.strategies)
+    if not ways:
+        return text("transfer.rate.info.none", language)
+    recipe = SCRATCH_RECIPE if ways == (SCRATCH_STRATEGY,) else RECIPE
+    names = ", ".join(text(f"experiment.strategy.{way}", language) for way in ways)
+    return text("transfer.rate.info", language, ways=names, usual=f"{find_recipe(recipe).figures['lr']:g}")
 
 
 def _tried(chosen: TransferChoice, way: str, report: Report) -> RateRange:
@@ -98,3 +128,11 @@ def _card(result: RateRange, way: str, language: str) -> str:
     caption = f"{named} {describe_rate_range(result, language)}"
     data = rate_range_data(result)
     return widgets.chart_value(plot_rate_range(result, language), caption, data, "rate_range", language)
+
+
+def _taking(result: RateRange, language: str) -> tuple[str, Any]:
+    """The suggestion with the figures that the chart gives it, and the button that names it."""
+    if result.suggestion is None:
+        return "", gr.update(visible=False)
+    rate = f"{result.suggestion:.2g}"
+    return rate, gr.update(value=text("transfer.rates.take", language, rate=rate), visible=True)

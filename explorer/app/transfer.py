@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from explorer.app.degradation import data_choices
 from explorer.app.events import EXAMINING, FORETELLING, LOOKING
 from explorer.app.problems import reported, sentence
 from explorer.app.progressive import progressive
-from explorer.app.rate_trial import build_rate_trial
+from explorer.app.rate_trial import rate_info
 from explorer.app.stage_table import stages_html
 from explorer.app.tab import Binding, Tab
 from explorer.app.training_layout import hidden
@@ -32,11 +32,14 @@ from explorer.app.transfer_choice import (
     checked_data,
     checked_start,
     net_and_weights,
+    read_rate,
     read_seeds,
     read_sizes,
     starts,
+    written_rate,
     written_sizes,
 )
+from explorer.app.transfer_setup import build_setup
 from explorer.app.transfer_source import build_source, probed_of, request_of, step
 from explorer.errors import ConfigError, ExplorerError
 from explorer.language import text
@@ -68,6 +71,7 @@ def show(state: PageState, language: str) -> list[Any]:
         gr.update(value=list(chosen.strategies)),
         gr.update(value=written_sizes(chosen.sizes)),
         gr.update(value=str(chosen.seeds)),
+        gr.update(value=written_rate(chosen.rate), info=rate_info(chosen, language)),
         training_live.pulse_value(chosen.group, training_live.EVERY_MS),
         request_of(chosen),
         probed_of(chosen),
@@ -123,6 +127,11 @@ def choose_seeds(state: PageState, seeds: str | None) -> PageState:
     return replace(state, transfer=replace(state.transfer, seeds=read_seeds(seeds or "")))
 
 
+def choose_rate(state: PageState, rate: str | None) -> PageState:
+    """The learning rate as it was typed, or as the range test suggests it; an empty one is the recipe's."""
+    return replace(state, transfer=replace(state.transfer, rate=read_rate(rate or "")))
+
+
 def started(state: PageState, group: str) -> PageState:
     """Show the experiment that has begun."""
     return replace(state, transfer=replace(state.transfer, group=group)) if group else state
@@ -164,6 +173,7 @@ def stream_start(query: str, owner: str, language: str) -> Iterator[tuple[Any, A
             strategies=chosen.strategies,
             sizes=chosen.sizes,
             seeds=range(chosen.seeds),
+            lr=chosen.rate,
             store=training_store.store(),
             test_subset=_TESTED,
         )
@@ -192,9 +202,6 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
     def words(key: str) -> str:
         return text(f"transfer.{key}", language)
 
-    def info(key: str) -> str:
-        return text(f"transfer.{key}.info", language)
-
     gr.Markdown(words("question"), elem_classes="question")
     source = build_source(chosen, language)
     step("probes", language, learned=transfer_live.PROBED, tested=transfer_live.TESTED)
@@ -204,21 +211,7 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
     stages = widgets.chart(elem_id="transfer-stages", height=380)
     probed_what = hidden("transfer-probed")
     step("experiment", language)
-    with gr.Row(elem_id="transfer-experiment", elem_classes="choices"):
-        ways = gr.CheckboxGroup(
-            [(text(f"experiment.strategy.{way}", language), way) for way in WAYS],
-            value=list(chosen.strategies),
-            label=words("ways"),
-            info=info("ways"),
-            elem_id="transfer-ways",
-        )
-        sizes = gr.Textbox(
-            written_sizes(chosen.sizes), label=words("sizes"), info=info("sizes"), elem_id="transfer-sizes"
-        )
-        seeds = gr.Textbox(str(chosen.seeds), label=words("seeds"), info=info("seeds"), elem_id="transfer-seeds")
-    with gr.Accordion(text("transfer.stages", language), open=False, elem_id="transfer-stage-table"):
-        learning = gr.HTML("", apply_default_css=False)
-    build_rate_trial(language)
+    setup = build_setup(chosen, language)
     go = gr.Button(words("go"), variant="primary", elem_id="transfer-go")
     problem = gr.HTML("", apply_default_css=False, elem_id="transfer-problem")
     starting = gr.HTML("", apply_default_css=False, elem_id="transfer-starting")
@@ -262,19 +255,25 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
         js="() => [location.search, window.explorer.held('transfer-pulse'), window.explorer.owner()]",
         **LOOKING,
     )
-    outputs = [source.data, source.start, ways, sizes, seeds, pulse, source.request, probed_what, learning]
+    choices = [source.data, source.start, setup.ways, setup.sizes, setup.seeds, setup.rate]
+    outputs = [*choices, pulse, source.request, probed_what, setup.learning]
     bindings = (
         Binding(source.data.input, [source.data], choose_data, source.problem),
         Binding(source.start.input, [source.start], choose_start, source.problem),
         Binding(source.upload.upload, [source.upload], bring_zip, source.problem),
         Binding(source.take.click, [source.proposed], take_proposal, source.problem),
-        Binding(ways.input, [ways], choose_ways, problem),
-        Binding(sizes.submit, [sizes], choose_sizes, problem),
-        Binding(sizes.blur, [sizes], choose_sizes, problem),
-        Binding(seeds.submit, [seeds], choose_seeds, problem),
-        Binding(seeds.blur, [seeds], choose_seeds, problem),
+        Binding(setup.ways.input, [setup.ways], choose_ways, problem),
+        *_typed(setup.sizes, choose_sizes, problem),
+        *_typed(setup.seeds, choose_seeds, problem),
+        *_typed(setup.rate, choose_rate, problem),
+        Binding(setup.trial.take.click, [setup.trial.suggested], choose_rate, setup.trial.problem),
         Binding(begun.change, [begun], started, problem),
         Binding(stop_button.click, [pulse], stop, problem, js=_SHOWN),
         Binding(resume_button.click, [pulse], resume, problem, js=_SHOWN),
     )
     return Tab("transfer", outputs, show, bindings, own=tuple(outputs))
+
+
+def _typed(box: gr.Textbox, change: Callable[..., PageState], problem: gr.HTML) -> tuple[Binding, ...]:
+    """What was typed is taken on Enter, and when the field is left."""
+    return tuple(Binding(event, [box], change, problem) for event in (box.submit, box.blur))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,6 +20,7 @@ WAYS = ("scratch", "probe", "last", "layerwise", "gradual", "all")
 _SHIPPED, _IMAGENET, _RUN = "shipped:", "imagenet:", "run:"
 _GROUP = re.compile(rf"{GROUP}[0-9a-f]{{8}}")
 _MOST_SIZES, _MOST_SIZE, _MOST_SEEDS = 6, 10_000, 10
+_LEAST_RATE, _MOST_RATE = 1e-6, 10
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class TransferChoice:
         strategies: what is compared.
         sizes: training pictures of each class.
         seeds: trainings of each kind.
+        rate: learning rate of those that `rated` names; None for their recipe's.
     """
 
     group: str = ""
@@ -40,6 +43,7 @@ class TransferChoice:
     strategies: tuple[str, ...] = STRATEGIES
     sizes: tuple[int, ...] = (5, 20)
     seeds: int = 2
+    rate: float | None = None
 
 
 def pairs(choice: TransferChoice) -> list[tuple[str, str]]:
@@ -52,6 +56,7 @@ def pairs(choice: TransferChoice) -> list[tuple[str, str]]:
         "ways": (",".join(choice.strategies), ",".join(first.strategies)),
         "sizes": (written_sizes(choice.sizes), written_sizes(first.sizes)),
         "seeds": (str(choice.seeds), str(first.seeds)),
+        "rate": (written_rate(choice.rate), written_rate(first.rate)),
     }
     return link_parts.differing(said)
 
@@ -81,6 +86,11 @@ def taken_from(given: dict[str, str], problems: list[str], language: str) -> Tra
         choice = replace(choice, seeds=read_seeds(seeds))
     except ConfigError:
         unknown("seeds", seeds, "1, 3, 5")
+    rate = given.pop("rate", "")
+    try:
+        choice = replace(choice, rate=read_rate(rate))
+    except ConfigError:
+        unknown("rate", rate, "0.001, 0.01")
     return choice
 
 
@@ -116,6 +126,27 @@ def read_seeds(value: str) -> int:
     said = f"seeds={value[:40]!r}"
     message = f"{said} is not possible: use a whole number from 1 to {_MOST_SEEDS}."
     raise ConfigError(message, key="range", said=said, low=1, high=_MOST_SEEDS)
+
+
+def written_rate(rate: float | None) -> str:
+    """Nothing for the recipe's."""
+    return "" if rate is None else f"{rate:g}"
+
+
+def read_rate(value: str) -> float | None:
+    """A learning rate; None, the recipe's, for an empty text.
+
+    Raises:
+        ConfigError: it is none that is possible.
+    """
+    if not value.strip():
+        return None
+    with suppress(ValueError):
+        if _LEAST_RATE <= (rate := float(value)) <= _MOST_RATE:
+            return rate
+    said, low, high = f"rate={value[:40]!r}", f"{_LEAST_RATE:f}", f"{_MOST_RATE:g}"
+    message = f"{said} is not possible: use a number from {low} to {high}, such as 0.01, or nothing."
+    raise ConfigError(message, key="transfer_rate", said=said, low=low, high=high)
 
 
 # ---------------------------------------------------------------- what there is to start from

@@ -55,6 +55,7 @@ def plan_experiment(
     strategies: Sequence[str] = STRATEGIES,
     sizes: Sequence[int | None] = SIZES,
     seeds: Sequence[int] = SEEDS,
+    lr: float | None = None,
     store: RunStore | None = None,
     **training: Any,
 ) -> ExperimentPlan:
@@ -70,6 +71,7 @@ def plan_experiment(
         strategies: `scratch` for the control, or strategies of `TrainConfig`.
         sizes: training pictures of each class; None for all.
         seeds: as many trainings of each kind.
+        lr: learning rate of the strategies that `rated` names; default: their recipe's.
         store: where to look for runs; default: in explorer's home.
         **training: other fields of `TrainConfig`.
 
@@ -97,7 +99,8 @@ def plan_experiment(
     for strategy in dict.fromkeys(strategies):
         scratch = strategy == SCRATCH_STRATEGY
         source, how = (RANDOM, "all") if scratch else (weights, strategy)
-        started[strategy] = transfer(net, source, data, strategy=how, store=store, **training)
+        own = training if lr is None or strategy not in rated(strategies) else {**training, "lr": lr}
+        started[strategy] = transfer(net, source, data, strategy=how, store=store, **own)
     if SCRATCH_STRATEGY in started and len(started) > 1:
         # The same net at the same size; its options are those of the weights.
         other = next(model for strategy, (model, _) in started.items() if strategy != SCRATCH_STRATEGY)
@@ -112,6 +115,18 @@ def plan_experiment(
                 varied = train.replace(subset=size, seed=seed, epochs=epochs, batch_size=batch)
                 pairs.append((model.replace(seed=seed), varied))
     return ExperimentPlan(tuple(pairs))
+
+
+def rated(strategies: Sequence[str]) -> tuple[str, ...]:
+    """The strategies whose learning rate can be chosen: those that start from what was learned.
+
+    A linear probe has none; the control keeps its recipe's, which is for random weights, unless no other has one.
+
+    >>> rated(["scratch", "probe", "last", "all"]), rated(["scratch", "probe"])
+    (('last', 'all'), ('scratch',))
+    """
+    ways = [strategy for strategy in strategies if strategy != "probe"]
+    return tuple([strategy for strategy in ways if strategy != SCRATCH_STRATEGY] or ways)
 
 
 def _epochs(pictures: int, batch: int) -> int:

@@ -8,9 +8,12 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from explorer.app import rate_trial, transfer
+from explorer.app.address import PageState
 from explorer.app.rate_trial import stream_rates, tried_way
 from explorer.app.transfer_choice import TransferChoice
 from explorer.errors import ConfigError
+from explorer.transfer_results import RateRange, RateTrial
 
 
 @pytest.mark.parametrize(
@@ -32,10 +35,28 @@ def test_a_probe_has_no_rate() -> None:
 def test_the_chart_comes_with_what_was_tried(monkeypatch: pytest.MonkeyPatch, language: str, said: str) -> None:
     monkeypatch.setattr("explorer.training.rate_range.STEPS", 10)
     query = "?tab=transfer&from=shipped:resnet20&into=digits&ways=last&sizes=5"
-    *going, (chart, busy, problem) = stream_rates(query, language)
+    *going, (chart, busy, problem, *_) = stream_rates(query, language)
     assert said in json.loads(chart)["caption"]
     assert (busy, problem) == ("", "")
-    assert all(shown == gr.skip() and "at-work" in words for shown, words, _ in going)
+    assert all(shown == gr.skip() and "at-work" in words for shown, words, *_ in going)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_suggestion_can_be_taken_over(monkeypatch: pytest.MonkeyPatch, language: str) -> None:
+    trials = (RateTrial(0.01, 2.3, 2.3), RateTrial(0.03162, 1.1, 1.2))
+
+    def tried(*_: object) -> RateRange:
+        return RateRange(trials, 0.003162)
+
+    monkeypatch.setattr(rate_trial, "_tried", tried)
+    *_, (chart, _, _, rate, take) = stream_rates("?tab=transfer&ways=all", language)
+    assert rate in json.loads(chart)["caption"]
+    assert rate in take["value"]
+    assert take["visible"] is True
+    assert transfer.choose_rate(PageState("transfer"), rate).transfer.rate == 0.0032
+    monkeypatch.setattr(rate_trial, "_tried", lambda *_: RateRange(trials, None))
+    *_, (_, _, _, rate, take) = stream_rates("?tab=transfer&ways=all", language)
+    assert (rate, take["visible"]) == ("", False)
 
 
 def test_what_cannot_be_tried_is_said() -> None:

@@ -12,6 +12,8 @@ from made_runs import ANN, BATCHES, BEN
 
 from explorer.app import training_store, transfer, transfer_choice, transfer_live
 from explorer.app.address import PageState, from_query, to_query
+from explorer.app.problems import sentence
+from explorer.app.rate_trial import rate_info
 from explorer.app.transfer_choice import TransferChoice
 from explorer.cards import shipped_cards
 from explorer.config import ModelConfig
@@ -64,16 +66,25 @@ def test_what_is_chosen_is_in_the_address() -> None:
     state = transfer.choose_ways(state, ["all", "probe"])
     state = transfer.choose_sizes(state, " 50, 5,5 ")
     state = transfer.choose_seeds(state, "3")
-    assert state.transfer == TransferChoice(dataset="digits", strategies=("probe", "all"), sizes=(5, 50), seeds=3)
+    state = transfer.choose_rate(state, " 0.0032 ")
+    chosen = TransferChoice(dataset="digits", strategies=("probe", "all"), sizes=(5, 50), seeds=3, rate=0.0032)
+    assert state.transfer == chosen
     again = from_query(to_query(state), ("transfer",))
     assert again.transfer == state.transfer
     assert again.problems == ()
     assert "into" not in to_query(STATE)
+    assert transfer.choose_rate(state, "").transfer.rate is None
 
 
 @pytest.mark.parametrize(
     ("query", "said"),
-    [("sizes=0", "sizes"), ("seeds=99", "seeds"), ("ways=some", "ways"), ("experiment=x", "experiment")],
+    [
+        ("sizes=0", "sizes"),
+        ("seeds=99", "seeds"),
+        ("rate=nan", "rate"),
+        ("ways=some", "ways"),
+        ("experiment=x", "experiment"),
+    ],
 )
 def test_what_a_link_gets_wrong_is_said(query: str, said: str) -> None:
     state = from_query(f"?tab=transfer&{query}", ("transfer",))
@@ -86,6 +97,54 @@ def test_what_a_link_gets_wrong_is_said(query: str, said: str) -> None:
 def test_impossible_amounts_are_refused(sizes: str) -> None:
     with pytest.raises(ConfigError, match="is not possible: use up to 6 whole numbers"):
         transfer.choose_sizes(STATE, sizes)
+
+
+@pytest.mark.parametrize("rate", ["0", "-0.1", "fast", "nan", "inf", "11", "1e-9"])
+def test_impossible_rates_are_refused(rate: str) -> None:
+    with pytest.raises(ConfigError, match=r"is not possible: use a number from 0\.000001 to 10") as raised:
+        transfer.choose_rate(STATE, rate)
+    assert rate in sentence(raised.value, "ko")
+    assert "0.000001부터 10까지의 수" in sentence(raised.value, "ko")
+
+
+@pytest.mark.parametrize(
+    ("ways", "said"),
+    [
+        (("scratch", "probe", "last", "all"), "Of: last stages, fine-tune all. Empty: their recipe's, 0.01."),
+        (("scratch", "probe"), "Of: from scratch. Empty: their recipe's, 0.2."),
+        (("probe",), "A linear probe has none."),
+    ],
+)
+def test_it_is_said_what_a_rate_is_for(ways: tuple[str, ...], said: str) -> None:
+    assert rate_info(TransferChoice(strategies=ways), "en") == said
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_every_strategy_has_a_sentence_in_sight(language: str) -> None:
+    with gr.Blocks() as page:
+        transfer.build_transfer_tab(STATE, language)
+    blocks = {getattr(block, "elem_id", None): block for block in page.blocks.values()}
+    said = re.findall("<dt>(.+?)</dt><dd>(.+?)</dd>", blocks["transfer-ways-about"].value)
+    assert [name for name, _ in said] == [name for name, _ in blocks["transfer-ways"].choices]
+    assert len({about for _, about in said}) == len(transfer_choice.WAYS)
+    assert all(about.endswith(".") for _, about in said)
+
+
+def test_the_typed_rate_is_trained_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[ExperimentPlan] = []
+
+    def start(plan: ExperimentPlan, store: object, owner: str) -> str:
+        begun.append(plan)
+        return NAME
+
+    monkeypatch.setattr(transfer, "start_experiment", start)
+    query = "?tab=transfer&into=digits&from=shipped:resnet20&ways=scratch,probe,all&sizes=5&seeds=1&rate=0.0032"
+    *_, last = transfer.stream_start(query, ANN, "en")
+    assert last == ("", "", NAME)
+    usual = {train.strategy: train.lr for _, train in begun[0].pairs if train.start_from}
+    assert usual["all"] == 0.0032
+    assert usual["probe"] != 0.0032
+    assert [train.lr for _, train in begun[0].pairs if not train.start_from] == [0.2]
 
 
 def test_something_has_to_be_compared_and_to_start_from() -> None:
@@ -153,3 +212,18 @@ def test_nothing_is_sent_again_while_nothing_changes() -> None:
 
 def test_an_experiment_that_is_gone_is_said() -> None:
     assert "no longer there" in looked(TransferChoice(group=f"{GROUP}ffffffff"))["status"]
+
+
+def test_the_best_run_is_known_once_all_have_ended() -> None:
+    experiment(done=3)
+    assert looked()["best"] == ""
+    transfer.stop(STATE, NAME)
+    runs = {run.run_id: run for run in training_store.store().list(group=NAME)}
+    best = runs[looked()["best"]]
+    assert (best.status, best.train.strategy) == ("finished", "probe")
+    assert best.epochs[-1].test_error == min(run.epochs[-1].test_error for run in runs.values() if run.epochs)
+
+
+def test_one_amount_is_drawn_by_strategy_and_stays_so_while_it_goes_on() -> None:
+    experiment(done=1)
+    assert json.loads(looked()["chart"])["figure"]["layout"]["xaxis"]["type"] == "log"  # the second amount waits

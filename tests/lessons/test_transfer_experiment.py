@@ -55,6 +55,18 @@ def test_every_strategy_meets_every_amount_and_seed(store: RunStore) -> None:
 
 
 @pytest.mark.parametrize(
+def test_a_rate_is_for_what_starts_from_the_trained_net(store: RunStore) -> None:
+    def rates(strategies: list[str], lr: float | None) -> dict[str, float]:
+        options = {"strategies": strategies, "sizes": [5], "seeds": [0], "store": store}
+        plan = plan_experiment("resnet8", "source", "digits", lr=lr, **options)  # type: ignore[arg-type]
+        return {train.strategy if train.start_from else "scratch": train.lr for _, train in plan.pairs}
+
+    usual = rates(["scratch", "probe", "last", "all"], None)
+    assert 0.003 not in usual.values()
+    assert rates(["scratch", "probe", "last", "all"], 0.003) == {**usual, "last": 0.003, "all": 0.003}
+    assert rates(["scratch", "probe"], 0.003) == {"scratch": 0.003, "probe": usual["probe"]}
+
+
     ("options", "said"),
     [
         ({"strategies": ["some"]}, "strategy='some' is not possible: use scratch"),
