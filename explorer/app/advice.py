@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from explorer.app import training_data, training_store, widgets
 from explorer.app.progressive import Report, progressive
 from explorer.app.transfer_choice import net_and_weights
+from explorer.app.transfer_live import PROBED
 from explorer.errors import ConfigError
 from explorer.figures.source_shift import describe_source_shift, plot_source_shift, source_shift_data
 from explorer.language import text
 from explorer.lessons.advice import LECTURE, LITTLE_BELOW, PROPOSED, STAGES, advise
 from explorer.lessons.sentences import data_title
+from explorer.lessons.transfer_experiment import SCRATCH_STRATEGY
 from explorer.training.data import dataset_info
 from explorer.training.datasets import DATASETS
 from explorer.transfer_results import SourceShift
@@ -34,16 +36,19 @@ class Found:
     per_class: int
 
 
-def stream_advice(start: str, dataset: str, sizes: Sequence[int], language: str) -> Iterator[tuple[str, str, str, str]]:
+def stream_advice(
+    start: str, dataset: str, sizes: Sequence[int], language: str
+) -> Iterator[tuple[str, str, str, str, str]]:
     """Measure how like the source the data is, and light the quadrant.
 
-    Yields the matrix, the chart (empty while there is none), what goes on, and the proposed trainings, with commas.
+    Yields the matrix, the chart (empty while there is none), what goes on, the proposed trainings, with commas, and
+    what is said of taking them over.
 
     Raises:
         ExplorerError: the weights or the data are not there.
     """
     unlit = matrix_html(None, sizes, language)
-    yield unlit, "", widgets.busy(0.0, text("transfer.advice.busy", language)), ""
+    yield unlit, "", widgets.busy(0.0, text("transfer.advice.busy", language)), "", ""
     going = progressive(lambda report: _measured(start, dataset, report))
     while True:
         try:
@@ -55,14 +60,15 @@ def stream_advice(start: str, dataset: str, sizes: Sequence[int], language: str)
                 _chart(found.shifts, language),
                 "",
                 ",".join(proposed(found, sizes)),
+                taking_html(found, sizes, language),
             )
             return
         except ConfigError as error:
             if error.key != "no_memory_of_source":
                 raise
-            yield unlit, "", _note(text("transfer.advice.unknown", language)), ""
+            yield unlit, "", _note(text("transfer.advice.unknown", language)), "", ""
             return
-        yield unlit, "", widgets.busy(share, text("transfer.advice.busy", language)), ""
+        yield unlit, "", widgets.busy(share, text("transfer.advice.busy", language)), "", ""
 
 
 def _measured(start: str, dataset: str, report: Report) -> Found:
@@ -83,10 +89,27 @@ def _measured(start: str, dataset: str, report: Report) -> Found:
 
 
 def proposed(found: Found, sizes: Sequence[int]) -> tuple[str, ...]:
-    """The trainings that are proposed for these amounts; probes of stages are none."""
+    """The trainings that are proposed for these amounts.
+
+    Probes of stages are none: in their place stands the probe of the last stage, which is one, and `taking_html` says
+    so.
+    """
+    return tuple(dict.fromkeys("probe" if one == STAGES else one for one in _advised(found, sizes)))
+
+
+def _advised(found: Found, sizes: Sequence[int]) -> list[str]:
     shift = found.shifts[0].shift
-    advices = [advise(min(size, found.per_class), shift).strategy for size in sizes]  # there are no more
-    return tuple(dict.fromkeys("probe" if one == STAGES else one for one in advices))
+    return [advise(min(size, found.per_class), shift).strategy for size in sizes]  # there are no more
+
+
+def taking_html(found: Found, sizes: Sequence[int], language: str) -> str:
+    """Which trainings are ticked if the advice is taken over, and where they are not what is advised."""
+    listed = [strategy_title(way, language) for way in (SCRATCH_STRATEGY, *proposed(found, sizes))]
+    words = text("transfer.advice.ticks", language, ways=", ".join(listed))
+    if STAGES in _advised(found, sizes):
+        stages, probe = (strategy_title(way, language) for way in (STAGES, "probe"))
+        words += " " + text("transfer.advice.ticks.stages", language, stages=stages, probe=probe, learned=PROBED)
+    return _note(words)
 
 
 def _chart(shifts: tuple[SourceShift, ...], language: str) -> str:
@@ -139,7 +162,10 @@ def _cell(where: tuple[bool, bool], amounts: list[str], language: str) -> str:
         words += f"<small>{html.escape(said)}</small>"
     if amounts:
         words += f'<span class="yours">{html.escape(" · ".join(amounts))}</span>'
-    return f'<td class="lit">{words}</td>' if amounts else f"<td>{words}</td>"
+    # On a narrow page the quadrants stand below each other, and each says which column it was in.
+    column = html.escape(text(f"transfer.advice.{'similar' if where[1] else 'different'}", language))
+    lit = ' class="lit"' if amounts else ""
+    return f'<td{lit} data-column="{column}">{words}</td>'
 
 
 def strategy_title(strategy: str, language: str) -> str:

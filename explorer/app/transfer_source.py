@@ -56,14 +56,14 @@ def stream_sheet(query: str, language: str) -> Iterator[tuple[Any, Any]]:
         yield "", widgets.problem(sentence(error, language))
 
 
-def stream_matrix(query: str, language: str) -> Iterator[tuple[Any, Any, Any, Any, Any]]:
-    """The matrix, the chart, what goes on, what is proposed, and what went wrong."""
+def stream_matrix(query: str, language: str) -> Iterator[tuple[Any, ...]]:
+    """The matrix, the chart, what goes on, what is proposed, what taking it over ticks, and what went wrong."""
     chosen = from_query(query, ("transfer",)).transfer
     try:
         for shown in stream_advice(chosen.start, checked_data(chosen.dataset), chosen.sizes, language):
             yield *shown, ""
     except ExplorerError as error:
-        yield gr.skip(), "", "", "", widgets.problem(sentence(error, language))
+        yield gr.skip(), "", "", "", "", widgets.problem(sentence(error, language))
 
 
 def build_source(chosen: TransferChoice, language: str) -> Source:
@@ -99,6 +99,7 @@ def build_source(chosen: TransferChoice, language: str) -> Source:
     matrix = gr.HTML("", apply_default_css=False, elem_id="transfer-matrix")
     advising = gr.HTML("", apply_default_css=False, elem_id="transfer-advising")
     advice_problem = gr.HTML("", apply_default_css=False, elem_id="transfer-advice-problem")
+    ticks = gr.HTML("", apply_default_css=False, padding=False, elem_id="transfer-ticks")
     take = gr.Button(text("transfer.advice.take", language), size="sm", elem_id="transfer-take")
     shift = widgets.chart(elem_id="transfer-shift", height=340)
     proposed = hidden("transfer-proposed")
@@ -107,12 +108,13 @@ def build_source(chosen: TransferChoice, language: str) -> Source:
     def looked_at(query: str) -> Iterator[tuple[Any, Any]]:
         yield from stream_sheet(query, language)
 
-    def advised(query: str) -> Iterator[tuple[Any, Any, Any, Any, Any]]:
+    def advised(query: str) -> Iterator[tuple[Any, ...]]:
         yield from stream_matrix(query, language)
 
     here = "() => [location.search]"
     request.change(guard(looked_at), [request], [sheet, failure], js=here, **READING)
-    request.change(guard(advised), [request], [matrix, shift, advising, proposed, advice_problem], js=here, **STREAMING)
+    shown = [matrix, shift, advising, proposed, ticks, advice_problem]
+    request.change(guard(advised), [request], shown, js=here, **STREAMING)
     return Source(start, data, upload, problem, request, take, proposed)
 
 

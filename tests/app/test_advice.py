@@ -25,7 +25,7 @@ def found(value: float, per_class: int) -> advice.Found:
 
 def lit(html: str) -> list[bool]:
     """Which of the four cells are lit, row by row."""
-    return ['<td class="lit">' in cell for cell in html.replace("<td></td>", "").split("</td>")[:4]]
+    return ['<td class="lit"' in cell for cell in html.replace("<td></td>", "").split("</td>")[:4]]
 
 
 def test_every_amount_lights_its_quadrant() -> None:
@@ -46,7 +46,7 @@ def test_the_advice_streams(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(advice, "_measured", measured)
     *_, last = advice.stream_advice("shipped:resnet18", "textures", [5, 100], "en")
-    matrix, chart, going, proposed = last
+    matrix, chart, going, proposed, ticks = last
     assert sum(lit(matrix)) == 2
     assert going == ""
     assert "is different from what the net was trained on" in chart
@@ -54,6 +54,7 @@ def test_the_advice_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "0.20 in the first half of the layers, 0.60 in the second" in chart
     few, many = ("probe" if one == "stages" else one for one in (PROPOSED[True, False], PROPOSED[False, False]))
     assert proposed == ",".join(dict.fromkeys([few, many]))
+    assert "To compare in step 4: from scratch, " in ticks
 
 
 def test_a_net_without_batch_norm_gets_no_advice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +83,20 @@ def test_the_table_of_stages_says_what_learns() -> None:
     assert "after" in rows[0]
     assert "2.6 k" in total  # 256 features and a bias for each of ten classes
     assert "고정" in stages_html("shipped:resnet18", "digits", ["probe"], "ko")
+
+
+@pytest.mark.parametrize(("language", "step"), [("en", "step 3 does that"), ("ko", "3단계에서 합니다")])
+def test_it_is_said_what_is_ticked_and_what_no_training_does(language: str, step: str) -> None:
+    little, more = LITTLE_BELOW - 1, 10 * LITTLE_BELOW
+    few = advice.taking_html(found(SIMILAR_BELOW, more), [little], language)
+    both = advice.taking_html(found(SIMILAR_BELOW, more), [little, more], language)
+    many = advice.taking_html(found(SIMILAR_BELOW, more), [more], language)
+    named = {way: advice.strategy_title(way, language) for way in ("scratch", "stages", "probe", "all")}
+    assert all(named[way] in few for way in ("scratch", "stages", "probe"))
+    assert named["all"] not in few
+    assert f"{named['scratch']}, {named['probe']}, {named['all']}." in both
+    assert f"{named['scratch']}, {named['all']}." in many
+    assert (step in few, step in both, step in many) == (True, True, False)
 
 
 def test_no_advice_is_taken_for_pictures_that_are_not_there() -> None:
