@@ -23,7 +23,7 @@ from explorer.lessons.sentences import data_title
 from explorer.lessons.transfer_experiment import list_experiments, read_experiment
 from explorer.progress import duration
 from explorer.run_results import Run
-from explorer.transfer_results import StageProbes, TransferExperiment
+from explorer.transfer_results import ExperimentCell, StageProbes, TransferExperiment
 
 PROBED, TESTED = 20, 40
 """Pictures of each class that the stages are probed with, to learn from and to test on."""
@@ -111,21 +111,29 @@ def polled(state: PageState, held: str, owner: str, language: str) -> list[Any]:
     unfinished = any(cell.status in ("stopped", "failed", "interrupted") for cell in experiment.cells)
     return [
         status_card(experiment, runs, language),
-        _drawn(replace(experiment, cells=_without_times(experiment)), language),
+        _drawn(replace(experiment, cells=_as_drawn(experiment)), language),
         gr.update(visible=experiment.is_live),
         gr.update(visible=unfinished and not experiment.is_live),
         training_live.pulse_value(group, training_live.EVERY_MS if experiment.is_live else 0, revision),
     ]
 
 
-def _without_times(experiment: TransferExperiment) -> tuple[Any, ...]:
-    """The finished cells: nothing else is drawn, so nothing else draws the chart anew."""
-    return tuple(replace(c, seconds=round(c.seconds, 1)) for c in experiment.cells if c.status == "finished")
+def _as_drawn(experiment: TransferExperiment) -> tuple[ExperimentCell, ...]:
+    """The cells with what is drawn of them: a training that goes on does not draw the chart anew."""
+    return tuple(
+        replace(cell, seconds=round(cell.seconds, 1))
+        if cell.status == "finished"
+        else replace(cell, status="queued", accuracy=None, seconds=0.0)
+        for cell in experiment.cells
+    )
 
 
 @functools.lru_cache(maxsize=32)
 def _drawn(experiment: TransferExperiment, language: str) -> str:
     if not experiment.cells:
+        return ""
+    data = data[data["status"] == "finished"]
+    if data.empty:
         return ""
     data = experiment_data(experiment)
     shown = data.assign(

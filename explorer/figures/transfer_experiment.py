@@ -1,4 +1,4 @@
-"""Transfer against scratch: accuracy by the number of training pictures, a line for each strategy."""
+"""Transfer against scratch: accuracy by the number of training pictures, or, of one number alone, by strategy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,14 @@ def experiment_data(experiment: TransferExperiment) -> pd.DataFrame:
 
 
 def plot_experiment(experiment: TransferExperiment, language: str = "en") -> go.Figure:
-    """Mean test accuracy over the seeds by training pictures per class, with a band from the worst to the best seed."""
+    """Mean test accuracy over the seeds by training pictures per class, with a band from the worst to the best seed.
+
+    With one amount there are no lines to draw: the strategies stand along an axis instead, each with its seeds.
+    """
+    return _by_amount(experiment, language) if len(experiment.sizes) > 1 else _by_strategy(experiment, language)
+
+
+def _by_amount(experiment: TransferExperiment, language: str) -> go.Figure:
     figure = style.figure(400)
     for strategy in experiment.strategies:
         colour, dash, symbol = _LOOKS[strategy]
@@ -68,6 +75,47 @@ def plot_experiment(experiment: TransferExperiment, language: str = "en") -> go.
         showlegend=True,
         uirevision=experiment.group,
         margin={"t": 48},
+    )
+    return figure
+
+
+def _by_strategy(experiment: TransferExperiment, language: str) -> go.Figure:
+    """A row for each strategy: a band from the worst to the best seed, a small mark for each, a large one for all."""
+    strategies, sizes = experiment.strategies, experiment.sizes
+    figure = style.figure(96 + 44 * max(2, len(strategies)))
+    for strategy in strategies:
+        found = [100 * one for size in sizes for one in experiment.accuracies(strategy, size)]
+        if not found:
+            continue
+        colour, _, symbol = _LOOKS[strategy]
+        name, low, high = _name(strategy, language), min(found), max(found)
+        if len(found) > 1:
+            band = {"color": colour, "width": 14}
+            figure.add_scatter(x=[low, high], y=[name] * 2, mode="lines", line=band, opacity=0.2, hoverinfo="skip")
+            seeds = {"size": 6, "symbol": f"{symbol}-open", "color": colour}
+            figure.add_scatter(x=found, y=[name] * len(found), mode="markers", marker=seeds, hoverinfo="skip")
+        figure.add_scatter(
+            x=[statistics.mean(found)],
+            y=[name],
+            mode="markers",
+            name=name,
+            marker={"size": 12, "symbol": symbol, "color": colour},
+            customdata=[[low, high, len(found)]],
+            hovertemplate=text("experiment.hover.one", language) + "<extra>%{y}</extra>",
+        )
+    names = [_name(strategy, language) for strategy in strategies]
+    amount = "".join(units.exact(round(_position(experiment, size))) for size in sizes)
+    figure.update_layout(
+        xaxis={"title": text("experiment.axis.accuracy.of", language, size=amount), "range": [0, 102]},
+        yaxis={
+            "title": text("experiment.axis.strategy", language),
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": names,
+            "range": [len(names) - 0.5, -0.5],
+        },
+        showlegend=False,
+        uirevision=experiment.group,
     )
     return figure
 

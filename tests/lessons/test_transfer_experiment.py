@@ -12,6 +12,7 @@ from explorer.errors import ConfigError, UnknownNameError
 from explorer.figures.transfer_experiment import describe_experiment, experiment_data, plot_experiment
 from explorer.jobs.queue import resume, stop
 from explorer.jobs.running import run_here
+from explorer.language import text
 from explorer.lessons.transfer_experiment import (
     plan_experiment,
     read_experiment,
@@ -161,9 +162,10 @@ def test_an_unknown_experiment_is_said(store: RunStore) -> None:
         read_experiment("transfer-x", store)
 
 
-def made(**accuracies: list[float]) -> TransferExperiment:
+def made(sizes: tuple[int, ...] = (5,), **accuracies: list[float]) -> TransferExperiment:
     cells = tuple(
-        ExperimentCell(strategy, 5, seed, f"{strategy}{seed}", "finished", accuracy, 1.0)
+        ExperimentCell(strategy, size, seed, f"{strategy}{seed}", "finished", accuracy, 1.0)
+        for size in sizes
         for strategy, values in accuracies.items()
         for seed, accuracy in enumerate(values)
     )
@@ -174,10 +176,36 @@ def made(**accuracies: list[float]) -> TransferExperiment:
 def test_the_figure_shows_means_and_bands(language: str) -> None:
     figure = plot_experiment(made(scratch=[0.2, 0.4], probe=[0.8, 0.9]), language)
     lines = [trace for trace in figure.data if trace.name]
-    assert [list(trace.y) for trace in lines] == [pytest.approx([30]), pytest.approx([85])]
+    assert [list(trace.y) for trace in lines] == [pytest.approx([30, 30]), pytest.approx([85, 85])]
     assert "%" in figure.layout.yaxis.title.text
     assert figure.layout.xaxis.type == "log"
     assert "30.0 %" in describe_experiment(made(scratch=[0.2, 0.4], probe=[0.8, 0.9]), language)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_of_one_amount_the_strategies_stand_along_an_axis(language: str) -> None:
+    figure = plot_experiment(made(scratch=[0.2, 0.4], probe=[0.8, 0.9], all=[]), language)
+    names = [text(f"experiment.strategy.{one}", language) for one in ("scratch", "probe")]
+    bands = [trace for trace in figure.data if trace.mode == "lines"]
+    assert [(list(band.x), set(band.y)) for band in bands] == [([20, 40], {names[0]}), ([80, 90], {names[1]})]
+    means = [trace for trace in figure.data if trace.name]
+    assert [(trace.name, list(trace.x), list(trace.y)) for trace in means] == [
+        (name, pytest.approx([mean]), [name]) for name, mean in zip(names, (30, 85), strict=True)
+    ]
+    assert len({(trace.marker.color, trace.marker.symbol) for trace in means}) == 2
+    assert "%" in figure.layout.xaxis.title.text
+    assert "5" in figure.layout.xaxis.title.text
+    assert figure.layout.yaxis.title.text == text("experiment.axis.strategy", language)
+    single = plot_experiment(made(scratch=[0.2], probe=[0.8]), language)
+    assert not [trace for trace in single.data if trace.mode == "lines"]
+
+
+def test_the_best_training_is_the_first_of_equal_ones() -> None:
+    found = made(scratch=[0.2, 0.4], probe=[0.9, 0.8], all=[0.9])
+    assert found.best is not None
+    assert found.best.run_id == "probe0"
+    assert replace(found, cells=(*found.cells, replace(found.cells[0], status="running"))).best is None
+    assert replace(found, cells=()).best is None
 
 
 def test_the_words_say_whether_the_seeds_allow_a_verdict() -> None:
