@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -18,12 +19,13 @@ from explorer.app.problems import reported, sentence
 from explorer.app.progressive import Report, progressive
 from explorer.app.training_layout import hidden
 from explorer.cards import shipped_cards
-from explorer.errors import ConfigError, ExplorerError
+from explorer.errors import ConfigError, ExplorerError, UnknownNameError
 from explorer.examination_results import METHODS, Examination, Method, Projection
 from explorer.figures.confusion import confusion_data, describe_confusion, plot_confusion
 from explorer.figures.examination_html import classes_html, mistakes_html, sentences_html
 from explorer.figures.examined import describe_examination
 from explorer.figures.projection import describe_projection, plot_projection, projection_data
+from explorer.figures.weights_titles import weights_title
 from explorer.language import text
 from explorer.lessons.sentences import data_title
 from explorer.run_results import Run
@@ -186,6 +188,8 @@ def _projected(weights: str, method: Method, report: Report) -> Projection:
 
     store = training_store.store()
     before, after = before_training(weights, store), load_trained(weights, store)
+    with suppress(UnknownNameError):  # a run is known by its name, not by its id
+        before = replace(before, source=store.get(before.source).name if before.source else "")
     return project_features(before, after, method=method, on_progress=report)
 
 
@@ -195,7 +199,9 @@ def _projected(weights: str, method: Method, report: Report) -> Projection:
 def examined(found: Examination, net: str, language: str) -> Shown:
     """An examination on the page; the projection that was there before is another net's, and goes."""
     said = describe_examination(found, language, pairs=False)
-    title = text("examine.title", language, net=found.weights, data=data_title(found.dataset, language))
+    title = text(
+        "examine.title", language, net=weights_title(found.weights, language), data=data_title(found.dataset, language)
+    )
     figure = html.escape(units.percent(found.accuracy))
     between = f"{units.percent(found.low)} – {units.percent(found.high)}"
     summary = (

@@ -15,6 +15,7 @@ from explorer.examination_results import Examination, Mistake
 from explorer.examination_tables import CLASS_COLUMNS, class_frame, display_classes
 from explorer.figures.confusion import describe_confusion, plot_confusion
 from explorer.figures.examined import describe_examination
+from explorer.figures.weights_titles import weights_title
 from explorer.language import strings, text
 from explorer.pictures import Pixels
 
@@ -89,7 +90,7 @@ def examination_html(examination: Examination, language: str = "en") -> str:
         language: `en` or `ko`.
     """
     data = PurePath(examination.dataset).name or examination.dataset  # the page is handed on: not where it lies
-    title = html.escape(text("examine.title", language, net=examination.weights, data=data))
+    title = html.escape(text("examine.title", language, net=weights_title(examination.weights, language), data=data))
     chart = plot_confusion(examination, language).to_html(full_html=False, include_plotlyjs=True)
 
     parts = [

@@ -8,10 +8,28 @@ import plotly.graph_objects as go
 from explorer import units
 from explorer.examination_results import ProjectedNet, Projection
 from explorer.figures import style
+from explorer.figures.cluster_labels import cluster_labels, shown
+from explorer.figures.weights_titles import weights_title
 from explorer.language import text
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_COLOURS = (
+    "#332288",
+    "#DDAA33",
+    "#44AA99",
+    "#CC6677",
+    "#88CCEE",
+    "#117733",
+    "#AA4499",
+    "#999933",
+    "#882255",
+    "#8A8A8A",
+)
+"""Told apart by the colour-blind too: Tol's "muted", its sand darker, and a grey. Neighbours differ in lightness."""
+
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "triangle-down")
+_PANEL_PX = (270, 230)
+"""A plane's least size, on a phone: names that have room there have it everywhere."""
+
 _MOST_IN_LEGEND = 24
 _GAP = 0.08
 _NO_CHANGE = 0.02
@@ -42,6 +60,7 @@ def plot_projection(projection: Projection, language: str = "en") -> go.Figure:
     data = projection_data(projection)
     figure = style.figure(440)
     legend = len(projection.classes) <= _MOST_IN_LEGEND
+    labels: list[dict[str, object]] = []
     for number, (view, net) in enumerate((("before", projection.before), ("after", projection.after))):
         suffix = "2" if number else ""
         own = data[data["view"] == view]
@@ -54,7 +73,7 @@ def plot_projection(projection: Projection, language: str = "en") -> go.Figure:
                 name=name,
                 legendgroup=name,
                 showlegend=legend and not number,
-                marker={"color": _COLOURS[index % len(_COLOURS)], "symbol": _symbol(index), "size": 7, "opacity": 0.75},
+                marker={**_mark(index), "size": 7, "opacity": 0.75},
                 xaxis=f"x{suffix}",
                 yaxis=f"y{suffix}",
                 hovertemplate="%{fullData.name}<extra></extra>",
@@ -69,6 +88,8 @@ def plot_projection(projection: Projection, language: str = "en") -> go.Figure:
             yanchor="bottom",
             showarrow=False,
         )
+        if legend:
+            labels += _labels(projection, net, suffix)
         middle = (1 - _GAP) / 2
         figure.update_layout(
             {
@@ -80,6 +101,8 @@ def plot_projection(projection: Projection, language: str = "en") -> go.Figure:
                 f"yaxis{suffix}": {"anchor": f"x{suffix}", "title": _axis(projection, net, 1, language)},
             }
         )
+    for label in labels:
+        figure.add_annotation(label)
     figure.update_layout(
         margin={"t": 40},
         legend={"y": -0.2, "yanchor": "top", "itemsizing": "constant"},
@@ -88,15 +111,36 @@ def plot_projection(projection: Projection, language: str = "en") -> go.Figure:
     return figure
 
 
-def _symbol(index: int) -> str:
-    """Another mark for each class; the pairs of mark and colour repeat after 48."""
-    return _SYMBOLS[(index + index // 24) % len(_SYMBOLS)]
+def _mark(index: int) -> dict[str, str]:
+    """Another pair of colour and mark for each class; they repeat after 80."""
+    round_ = index // (len(_COLOURS) * len(_SYMBOLS) // 2)  # after so many, all pairs of equal parity are used
+    return {
+        "color": _COLOURS[index % len(_COLOURS)],
+        "symbol": _SYMBOLS[(index + round_) % len(_SYMBOLS)],
+    }
+
+
+def _labels(projection: Projection, net: ProjectedNet, suffix: str) -> list[dict[str, object]]:
+    """The names of the classes on their points, where there is room."""
+    places = cluster_labels(net.points, projection.labels, projection.classes, _PANEL_PX)
+    return [
+        {
+            "text": f"<b>{shown(projection.classes[label])}</b>",
+            "x": across,
+            "y": up,
+            "xref": f"x{suffix}",
+            "yref": f"y{suffix}",
+            "showarrow": False,
+            "font": {"size": 12, "shadow": "auto"},  # readable on any mark, light and dark
+        }
+        for label, (across, up) in places.items()
+    ]
 
 
 def _title(projection: Projection, view: str, language: str) -> str:
     if view == "after":
         return text("projection.after", language)
-    weights = projection.before.weights or text("projection.random", language)
+    weights = weights_title(projection.before.weights, language) or text("projection.random", language)
     return text("projection.before", language, weights=weights)
 
 

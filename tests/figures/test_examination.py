@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import html
+import itertools
 import json
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from skimage.color import rgb2lab
 
 from explorer.examination_results import ClassScore, Examination, Mistake, ProjectedNet, Projection
 from explorer.examination_tables import class_frame, display_classes, mistake_frame
+from explorer.figures.cluster_labels import cluster_labels, width_px
 from explorer.figures.confusion import confusion_data, describe_confusion, plot_confusion
 from explorer.figures.examination_html import classes_html, examination_html, mistakes_html
 from explorer.figures.examined import describe_examination
 from explorer.figures.projection import describe_projection, plot_projection, projection_data
+from explorer.figures.weights_titles import weights_title
 from explorer.training.evaluation import confidence_interval
 
 PICTURE = np.full((8, 8, 3), 200, dtype=np.uint8)
@@ -235,6 +240,80 @@ def test_a_class_looks_the_same_on_both_sides(method: str, language: str) -> Non
     for axis in ("xaxis", "yaxis", "xaxis2", "yaxis2"):
         title = layout[axis]["title"]["text"]
         assert ("%" in title) == (method == "pca")
+
+
+def distances(colours: list[str]) -> np.ndarray:
+    """How differently the colours look, ΔE: the least of normal, red-blind and green-blind sight (Machado 2009)."""
+    sights = (
+        np.eye(3),
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    )
+    rgb = np.array([[int(one[at : at + 2], 16) / 255 for at in (1, 3, 5)] for one in colours])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    found = []
+    for sight in sights:
+        seen = np.clip(linear @ np.array(sight).T, 0, 1)
+        lab = rgb2lab(np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)[None])[0]
+        found.append(np.linalg.norm(lab[:, None] - lab[None], axis=2))
+    return np.min(found, axis=0)
+
+
+def test_ten_classes_have_ten_colours_and_what_looks_alike_has_another_mark() -> None:
+    marks = [trace.marker for trace in plot_projection(projection(10)).data[:10]]
+    apart = distances([mark.color for mark in marks])
+    assert len({mark.color for mark in marks}) == 10
+    for one, other in itertools.combinations(range(10), 2):
+        assert apart[one, other] > 20 or marks[one].symbol != marks[other].symbol, (one, other)
+    assert np.median(apart[np.triu_indices(10, 1)]) > 30
+
+
+def test_names_stand_on_their_points_where_there_is_room() -> None:
+    far = replace(
+        projection(),
+        before=replace(projection().before, points=np.array([[0, 0], [50, 50], [100, 0]] * 10, dtype=np.float32)),
+        after=replace(projection().after, points=np.zeros((30, 2), dtype=np.float32)),
+    )
+    written = {view: {} for view in ("x", "x2")}
+    for label in plot_projection(far).layout.annotations:
+        if label.xref in written:
+            written[label.xref][label.text] = (label.x, label.y)
+    assert set(written["x"]) == {"<b>class 0</b>", "<b>class 1</b>", "<b>class 2</b>"}
+    assert written["x"]["<b>class 1</b>"] == pytest.approx((50, 50))
+    # All in one place: one stands there, one above, one below it.
+    heights = [up for _, up in written["x2"].values()]
+    assert len(set(heights)) == len(heights)
+    many = plot_projection(projection(48))
+    assert not [label for label in many.layout.annotations if label.xref in ("x", "x2")]
+
+
+def test_names_never_lie_on_each_other() -> None:
+    draw = np.random.default_rng(1)
+    points, labels = draw.normal(size=(400, 2)), draw.integers(0, 24, 400).tolist()
+    names = [f"cassette player {number}" for number in range(23)] + ["고양이"]
+    places = list(cluster_labels(points, labels, names, (270, 230)).items())
+    assert 3 <= len(places) < 24
+    unit = np.ptp(points, axis=0) / (270, 230)
+    for (one, here), (other, there) in itertools.combinations(places, 2):
+        across, up = np.abs(np.subtract(here, there)) / unit
+        assert up >= 16.9 or across >= (width_px(names[one]) + width_px(names[other])) / 2 - 0.1
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ("shipped:resnet20", "ResNet-20 (CIFAR), explorer's weights from CIFAR-10"),
+        ("shipped:gone", "gone"),
+        ("a-run", "a-run"),
+        ("/home/ann/weights/pets.safetensors", "pets.safetensors"),
+    ],
+)
+def test_titles_call_weights_as_people_do(weights: str, said: str) -> None:
+    before = replace(projection().before, weights=weights)
+    titles = [label.text for label in plot_projection(replace(projection(), before=before)).layout.annotations]
+    assert f"<b>before: {said}</b>" in titles
+    assert f"<title>{html.escape(said)} on digits</title>" in examination_html(replace(FOUND, weights=weights))
+    assert "ResNet-20 (CIFAR), explorer 제공 가중치" in weights_title("shipped:resnet20", "ko")
 
 
 def test_marks_stay_apart_and_of_many_classes_there_is_no_legend() -> None:
