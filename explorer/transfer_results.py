@@ -245,6 +245,12 @@ class TransferExperiment:
         found = dict.fromkeys(cell.per_class for cell in self.cells)
         return tuple(sorted(found, key=lambda size: float("inf") if size is None else size))
 
+    @property
+    def best(self) -> ExperimentCell | None:
+        """The finished training with the highest accuracy, the first of equal ones; None while it goes on."""
+        done = [cell for cell in self.cells if cell.status == "finished" and cell.accuracy is not None]
+        return None if self.is_live or not done else max(done, key=lambda cell: cell.accuracy or 0.0)
+
     def accuracies(self, strategy: str, per_class: int | None) -> tuple[float, ...]:
         """Of the finished trainings of one kind, one for each seed."""
         return tuple(

@@ -23,6 +23,7 @@ from explorer.figures.examination_html import picture_source
 from explorer.figures.saliency import describe_saliency, plot_saliency, saliency_data
 from explorer.language import text
 from explorer.pictures import PHOTOGRAPHS, Pixels, photograph, read_picture, square
+from explorer.run_results import Run
 
 _THUMB = 160
 _SHOWN_PX = 448
@@ -41,19 +42,29 @@ _ASKING = threading.Lock()
 # ---------------------------------------------------------------- what there is to ask
 
 
-def answering(start: str, language: str) -> list[tuple[str, str]]:
-    """The nets that can be asked: shipped ones, that which is started from first; then finished runs, newest first."""
+def answering(start: str, language: str, run: str = "") -> list[tuple[str, str]]:
+    """The nets that can be asked: shipped ones, that which is started from first; then finished runs, newest first.
+
+    Of many runs the oldest are left out, but not the one whose id is `run`.
+    """
     shipped = [f"{_SHIPPED}{card.name}" for card in shipped_cards()]
     shipped.sort(key=lambda value: value != start)
-    listed = [(text("transfer.use.source", language, net=value.removeprefix(_SHIPPED)), value) for value in shipped]
-    for run in training_store.store().list()[:_MOST_RUNS]:
-        if run.status == "finished" and run.best_epoch:
-            way = text(f"experiment.strategy.{run.train.strategy if run.train.start_from else 'scratch'}", language)
-            words = [run.name, way]
-            if run.train.subset is not None:
-                words.append(text("transfer.per_class", language, count=run.train.subset))
-            listed.append((" · ".join(words), f"{_RUN}{run.run_id}"))
+    titles = {f"{_SHIPPED}{card.name}": card.model.entry.title for card in shipped_cards()}
+    listed = [(text("transfer.use.source", language, net=titles[value]), value) for value in shipped]
+    runs = training_store.store().list()
+    for one in [*runs[:_MOST_RUNS], *(old for old in runs[_MOST_RUNS:] if old.run_id == run)]:
+        if one.status == "finished" and one.best_epoch:
+            listed.append((" · ".join((one.name, *_how(one, language))), f"{_RUN}{one.run_id}"))
     return listed
+
+
+def _how(run: Run, language: str) -> list[str]:
+    """How a run has learned: by which strategy, from how many pictures."""
+    strategy = run.train.strategy if run.train.start_from else "scratch"
+    words = [text(f"experiment.strategy.{strategy}", language)]
+    if run.train.subset is not None:
+        words.append(text("transfer.per_class", language, count=run.train.subset))
+    return words
 
 
 def pictures(own: str, language: str) -> list[tuple[str, str]]:
@@ -158,6 +169,26 @@ def _as_seen(trained: Any, picture: Pixels, found: Attribution) -> Pixels:
 # ---------------------------------------------------------------- the step
 
 
+def best_offer(run_id: str, now: str | None, language: str) -> tuple[str, Any]:
+    """What is said of an experiment's best run, and the button that asks it, hidden where it is asked anyway.
+
+    Args:
+        run_id: of the run; empty where no experiment has ended.
+        now: the net that the visitor has chosen; None where it is the run.
+        language: `en` or `ko`.
+
+    Raises:
+        ExplorerError: the run is not there any more.
+    """
+    if not run_id:
+        return "", gr.update(visible=False)
+    run = training_store.store().get(run_id)
+    how = _how(run, language)
+    accuracy = units.percent(1 - run.epochs[-1].test_error)
+    said = text("transfer.use.best", language, how=", ".join(how), accuracy=accuracy)
+    return f'<p class="note">{html.escape(said)}</p>', gr.update(visible=now not in (None, f"{_RUN}{run_id}"))
+
+
 def stream_answers(net: str | None, name: str, language: str) -> Iterator[tuple[Any, ...]]:
     """First the bars, then the evidence: answers, evidence, the classes to choose from, what was asked, a problem."""
     try:
@@ -182,11 +213,12 @@ def stream_file(net: str | None, kind: Format, language: str) -> Iterator[tuple[
         yield gr.update(value=None), widgets.problem(sentence(error, language))
 
 
-def build_predictions(start: gr.Dropdown, language: str) -> None:
+def build_predictions(start: gr.Dropdown, best: gr.HTML, language: str) -> None:
     """Lay it out: which net, which picture, the answer, the evidence, the net as a file.
 
     Args:
         start: the weights to start from. They are what is asked until a run is chosen.
+        best: id of an experiment's best run once it has ended. It is asked then, unless the visitor has chosen a net.
         language: `en` or `ko`.
     """
 
@@ -205,6 +237,8 @@ def build_predictions(start: gr.Dropdown, language: str) -> None:
             label=words("photograph"),
             elem_id="use-photograph",
         )
+    offered = gr.HTML("", apply_default_css=False, padding=False, elem_id="use-best")
+    take_best = gr.Button(text("transfer.use.best.take", language), size="sm", visible=False, elem_id="use-best-take")
     with gr.Row(elem_id="use-buttons"):
         ask = button("ask")
         upload = gr.UploadButton(words("upload"), file_types=["image"], size="sm", elem_id="use-upload")
@@ -233,16 +267,28 @@ def build_predictions(start: gr.Dropdown, language: str) -> None:
     taking_problem = gr.HTML("", apply_default_css=False, elem_id="use-file-problem")
     note = html.escape(words("taking"))
     gr.HTML(f"<p>{note}</p>", apply_default_css=False, padding=False, elem_id="use-taking")
-    asked = gr.State([None, ""])
+    asked, own = gr.State([None, ""]), gr.State(False)
     guard = reported(language)
 
     def listed(chosen: str | None, now: str | None) -> Any:
-        there = answering(chosen or "", language)
+        there = answering(chosen or "", language, (now or "").removeprefix(_RUN))
         known = [value for _, value in there]
         return gr.update(choices=there, value=now if now in known else known[0] if known else None)
 
     def followed(chosen: str | None, now: str | None) -> Any:
         return listed(chosen, now if (now or "").startswith(_RUN) else None)
+
+    def ended(run: str, chosen: str | None, now: str | None, kept: bool) -> tuple[Any, str, Any]:
+        return (
+            listed(chosen, f"{_RUN}{run}" if run and not kept else now),
+            *best_offer(run, now if kept else None, language),
+        )
+
+    def took(run: str, chosen: str | None) -> tuple[Any, Any, bool]:
+        return listed(chosen, f"{_RUN}{run}"), gr.update(visible=False), False
+
+    def chose(run: str, now: str | None) -> tuple[Any, bool]:
+        return best_offer(run, now, language)[1], True
 
     def answered(chosen: str | None, name: str) -> Iterator[tuple[Any, ...]]:
         yield from stream_answers(chosen, name, language)
@@ -274,6 +320,9 @@ def build_predictions(start: gr.Dropdown, language: str) -> None:
     result = [said, evidence, which, asked, problem]
     net.focus(guard(listed), [start, net], [net], **QUICK)
     start.change(guard(followed), [start, net], [net], **QUICK)
+    best.change(guard(ended), [best, start, net, own], [net, offered, take_best], **QUICK)
+    take_best.click(guard(took), [best, start], [net, take_best, own], **QUICK)
+    net.input(guard(chose), [best, net], [take_best, own], **QUICK)
     ask.click(guard(answered), [net, sample], result, **STREAMING)
     for event in (upload.upload, camera.input):
         source = upload if event == upload.upload else camera

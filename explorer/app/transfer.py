@@ -221,11 +221,12 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
         stop_button = gr.Button(text("lesson.stop", language), size="sm", visible=False, elem_id="transfer-stop")
         resume_button = gr.Button(text("train.resume", language), size="sm", visible=False, elem_id="transfer-resume")
     curves = widgets.chart(elem_id="transfer-curves", height=400)
+    best = hidden("transfer-best")
     pulse = widgets.pulse(elem_id="transfer-pulse", seen="transfer-choices", chart="transfer-curves")
     step("understand", language)
-    understanding.build_understanding(source.request.change, language)
+    understanding.build_understanding((source.request.change, best.change), language)
     step("use", language)
-    predictions.build_predictions(source.start, language)
+    predictions.build_predictions(source.start, best, language)
 
     def probed(query: str) -> Iterator[tuple[Any, Any, Any]]:
         yield from stream_probes(query, language)
@@ -251,7 +252,7 @@ def build_transfer_tab(state: PageState, language: str) -> Tab:
     pulse.submit(
         guard(looked),
         [begun, pulse, status],
-        [status, curves, stop_button, resume_button, pulse],
+        [status, curves, stop_button, resume_button, best, pulse],
         js="() => [location.search, window.explorer.held('transfer-pulse'), window.explorer.owner()]",
         **LOOKING,
     )

@@ -28,8 +28,8 @@ from explorer.transfer_results import ExperimentCell, StageProbes, TransferExper
 PROBED, TESTED = 20, 40
 """Pictures of each class that the stages are probed with, to learn from and to test on."""
 
-OUTPUTS = 5
-"""Status, chart, the two buttons, the pulse."""
+OUTPUTS = 6
+"""Status, chart, the two buttons, the best run once all have ended, the pulse."""
 
 # ---------------------------------------------------------------- probes
 
@@ -101,12 +101,12 @@ def polled(state: PageState, held: str, owner: str, language: str) -> list[Any]:
     group = state.transfer.group or next(iter(list_experiments(store, owner=owner) if owner else ()), "")
     hidden = [gr.update(visible=False), gr.update(visible=False)]
     if not group:
-        return ["", "", *hidden, training_live.pulse_value("", 0, revision)]
+        return ["", "", *hidden, "", training_live.pulse_value("", 0, revision)]
     try:
         experiment = read_experiment(group, store)
     except UnknownNameError:
         gone = widgets.problem(text("transfer.gone", language))
-        return [gone, "", *hidden, training_live.pulse_value("", 0, revision)]
+        return [gone, "", *hidden, "", training_live.pulse_value("", 0, revision)]
     runs = store.list(group=group)[::-1]
     unfinished = any(cell.status in ("stopped", "failed", "interrupted") for cell in experiment.cells)
     return [
@@ -114,6 +114,7 @@ def polled(state: PageState, held: str, owner: str, language: str) -> list[Any]:
         _drawn(replace(experiment, cells=_as_drawn(experiment)), language),
         gr.update(visible=experiment.is_live),
         gr.update(visible=unfinished and not experiment.is_live),
+        "" if experiment.best is None else experiment.best.run_id,
         training_live.pulse_value(group, training_live.EVERY_MS if experiment.is_live else 0, revision),
     ]
 
@@ -130,12 +131,10 @@ def _as_drawn(experiment: TransferExperiment) -> tuple[ExperimentCell, ...]:
 
 @functools.lru_cache(maxsize=32)
 def _drawn(experiment: TransferExperiment, language: str) -> str:
-    if not experiment.cells:
-        return ""
+    data = experiment_data(experiment)
     data = data[data["status"] == "finished"]
     if data.empty:
         return ""
-    data = experiment_data(experiment)
     shown = data.assign(
         strategy=[text(f"experiment.strategy.{one}", language) for one in data["strategy"]],
         accuracy=(100 * data["accuracy"].astype(float)).round(1),

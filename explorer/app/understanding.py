@@ -246,11 +246,11 @@ def projection_card(projection: Projection, language: str) -> str:
 # ---------------------------------------------------------------- the step
 
 
-def build_understanding(asked: Callable[..., Any], language: str) -> None:
+def build_understanding(asked: Sequence[Callable[..., Any]], language: str) -> None:
     """Lay it out: which net, what came out, the projection with its choice of method.
 
     Args:
-        asked: binds what is done when the page has come, and maybe again later.
+        asked: each binds what is done when the page has come, when an experiment has ended, and maybe again later.
         language: `en` or `ko`.
     """
     with gr.Row(elem_id="understand-choices", elem_classes="choices"):
@@ -293,7 +293,7 @@ def build_understanding(asked: Callable[..., Any], language: str) -> None:
         yield from stream_projection(chosen, way, training_store.owner_of(token), language)
 
     owner = "window.explorer.owner()"  # in the place of `blank` the page's script gives whose browser it is
-    for ask in (net.focus, asked):  # a choice is there from the start, and what is chosen stays
+    for ask in (net.focus, *asked):  # a choice is there from the start, and what is chosen stays
         ask(guard(chosen), [net, blank], [net], js=f"(net) => [net, {owner}]", **QUICK)
     given = f"(net, way) => [net, way, {owner}]"
     events: list[dict[str, Any]] = [

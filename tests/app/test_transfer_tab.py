@@ -19,7 +19,7 @@ from explorer.cards import shipped_cards
 from explorer.config import ModelConfig
 from explorer.errors import ConfigError, ExplorerError
 from explorer.language import text
-from explorer.lessons.transfer_experiment import GROUP
+from explorer.lessons.transfer_experiment import GROUP, ExperimentPlan
 from explorer.run_results import EpochMetrics, Progress, Run
 from explorer.train_config import TrainConfig
 
@@ -54,7 +54,7 @@ def experiment(done: int = 4, owner: str = ANN) -> str:
 
 def looked(choice: TransferChoice | None = None, held: str = "", owner: str = ANN, language: str = "en") -> Any:
     state = PageState("transfer", transfer=choice or TransferChoice())
-    names = ("status", "chart", "stop", "resume", "pulse")
+    names = ("status", "chart", "stop", "resume", "best", "pulse")
     return dict(zip(names, transfer_live.polled(state, held, owner, language), strict=True))
 
 
@@ -207,7 +207,7 @@ def test_it_can_be_stopped_while_it_goes_on_and_resumed_after() -> None:
 def test_nothing_is_sent_again_while_nothing_changes() -> None:
     experiment()
     revision = json.loads(looked()["pulse"])["revision"]
-    assert list(looked(held=json.dumps({"revision": revision})).values()) == [SKIP] * 5
+    assert list(looked(held=json.dumps({"revision": revision})).values()) == [SKIP] * 6
 
 
 def test_an_experiment_that_is_gone_is_said() -> None:

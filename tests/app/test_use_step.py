@@ -8,6 +8,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -211,3 +212,59 @@ def test_without_onnx_the_page_says_how_to_get_it(run: Run, monkeypatch: pytest.
     *_, last = predictions.stream_file(f"run:{run.run_id}", "onnx", language)
     assert last[0]["value"] is None
     assert "explorer[onnx]" in last[1].replace("&quot;", '"')
+
+
+# ---------------------------------------------------------------- after an experiment
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "from scratch, 10 per class, right for"), ("ko", "처음부터 학습, 클래스당 10장, 테스트 이미지의")],
+)
+def test_the_best_run_of_an_experiment_is_said_and_offered(run: Run, language: str, said: str) -> None:
+    words, take = predictions.best_offer(run.run_id, None, language)
+    assert said in words
+    assert f"{100 * (1 - run.epochs[-1].test_error):.1f} %" in words
+    assert take["visible"] is False  # it is asked already
+    assert predictions.best_offer(run.run_id, NET, language)[1]["visible"] is True
+    assert predictions.best_offer(run.run_id, f"run:{run.run_id}", language)[1]["visible"] is False
+    assert predictions.best_offer("", NET, language) == ("", gr.update(visible=False))
+
+
+def test_the_best_run_is_offered_however_many_came_after_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictions, "_MOST_RUNS", 0)
+    value = f"run:{run.run_id}"
+    assert value not in [one for _, one in predictions.answering(NET, "en")]
+    assert value in [one for _, one in predictions.answering(NET, "en", run.run_id)]
+
+
+class Step:
+    """The step Use as it is bound to the page, without a browser."""
+
+    def __init__(self) -> None:
+        with gr.Blocks() as page:
+            start, best = gr.Dropdown([NET], value=NET), gr.HTML("")
+            predictions.build_predictions(start, best, "en")
+        ids = {getattr(block, "elem_id", None): block for block in page.blocks.values()}
+        net, take = ids["use-net"], ids["use-best-take"]
+
+        def bound(block: object, event: str) -> Callable[..., Any]:
+            [found] = [one.fn for one in page.fns.values() if (block._id, event) in one.targets]  # type: ignore[attr-defined]
+            return found
+
+        self.ended, self.took, self.chose = bound(best, "change"), bound(take, "click"), bound(net, "input")
+
+
+def test_the_best_run_is_asked_unless_another_net_was_chosen(run: Run) -> None:
+    step, value = Step(), f"run:{run.run_id}"
+    net, said, take = step.ended(run.run_id, NET, NET, False)
+    assert (net["value"], take["visible"]) == (value, False)
+    assert said
+    take, own = step.chose(run.run_id, NET)
+    assert (take["visible"], own) == (True, True)
+    net, said, take = step.ended(run.run_id, NET, NET, own)
+    assert (net["value"], take["visible"]) == (NET, True)
+    net, take, own = step.took(run.run_id, NET)
+    assert (net["value"], take["visible"], own) == (value, False, False)
+    net, said, take = step.ended("", NET, NET, False)
+    assert (net["value"], said, take["visible"]) == (NET, "", False)

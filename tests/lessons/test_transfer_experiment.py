@@ -55,7 +55,6 @@ def test_every_strategy_meets_every_amount_and_seed(store: RunStore) -> None:
     assert {train.epochs for _, train in plan.pairs if train.subset is None} == {5}
 
 
-@pytest.mark.parametrize(
 def test_a_rate_is_for_what_starts_from_the_trained_net(store: RunStore) -> None:
     def rates(strategies: list[str], lr: float | None) -> dict[str, float]:
         options = {"strategies": strategies, "sizes": [5], "seeds": [0], "store": store}
@@ -68,6 +67,7 @@ def test_a_rate_is_for_what_starts_from_the_trained_net(store: RunStore) -> None
     assert rates(["scratch", "probe"], 0.003) == {"scratch": 0.003, "probe": usual["probe"]}
 
 
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"strategies": ["some"]}, "strategy='some' is not possible: use scratch"),
@@ -174,7 +174,7 @@ def made(sizes: tuple[int, ...] = (5,), **accuracies: list[float]) -> TransferEx
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_the_figure_shows_means_and_bands(language: str) -> None:
-    figure = plot_experiment(made(scratch=[0.2, 0.4], probe=[0.8, 0.9]), language)
+    figure = plot_experiment(made((5, 20), scratch=[0.2, 0.4], probe=[0.8, 0.9]), language)
     lines = [trace for trace in figure.data if trace.name]
     assert [list(trace.y) for trace in lines] == [pytest.approx([30, 30]), pytest.approx([85, 85])]
     assert "%" in figure.layout.yaxis.title.text
