@@ -69,7 +69,7 @@ def build_calculators(language: str) -> None:
                     )
                     for argument, least, most, step, value in sliders
                 ]
-            chart = widgets.chart(elem_id=f"chart-{name}", height=240)
+            chart = widgets.chart(elem_id=f"chart-{name}", height=240, asks=True)
             redraw = reported(language)(_redraw(calculate, language))
             chart.submit(redraw, inputs, chart, **QUICK)
             for slider in inputs:

@@ -327,7 +327,7 @@ def _build_one_block(language: str) -> None:
     with gr.Row(elem_id="one-block-row"):
         seed = gr.Slider(0, 20, value=0, step=1, label=text("oneblock.seed", language), elem_id="one-block-seed")
         button = gr.Button(text("oneblock.start", language), size="sm", elem_id="one-block-start")
-    chart = widgets.chart(elem_id="one-block-chart", height=360)
+    chart = widgets.chart(elem_id="one-block-chart", height=360, asks=True)
 
     def learn(value: float) -> Iterator[str]:
         yield from experiments.stream_one_block(value, language)

@@ -32,11 +32,11 @@ def build_trends(language: str) -> None:
     gr.Markdown(f"### {text('sweep.title', language)}\n{text('sweep.info', language)}", elem_classes="step")
     sweep = gr.Button(text("sweep.go", language), size="sm", elem_id="flow-sweep")
     sweeping = gr.HTML("", apply_default_css=False, elem_id="flow-sweeping")
-    ratios = widgets.chart(elem_id="flow-ratios", height=380)
-    signals = widgets.chart(elem_id="flow-signals", height=380)
+    ratios = widgets.chart(elem_id="flow-ratios", height=380, asks=True)
+    signals = widgets.chart(elem_id="flow-signals", height=380, asks=True)
     gr.Markdown(f"### {text('responses.title', language)}\n{text('responses.info', language)}", elem_classes="step")
     responding = gr.HTML("", apply_default_css=False, elem_id="flow-responding")
-    responses = widgets.chart(elem_id="flow-responses", height=620)
+    responses = widgets.chart(elem_id="flow-responses", height=620, asks=True)
 
     def swept() -> Iterator[tuple[Any, Any, Any]]:
         for ratio, signal, busy in stream_sweep(language):

@@ -99,12 +99,19 @@ def _translated(data: pd.DataFrame, language: str) -> pd.DataFrame:
     return data.assign(**words)
 
 
-def chart(value: str | None = None, *, elem_id: str, height: int = 320) -> gr.HTML:
-    """A chart card; its value is a `chart_value`. Clicking a mark triggers `select`, being seen empty `submit`."""
+def chart(value: str | None = None, *, elem_id: str, height: int = 320, asks: bool = False) -> gr.HTML:
+    """A chart card; its value is a `chart_value`. Clicking a mark triggers `select`.
+
+    Args:
+        value: of the first drawing.
+        elem_id: its name in the page.
+        height: in pixels, at least.
+        asks: keep its place free while it is empty, and trigger `submit` when that is about to be seen.
+    """
     return gr.HTML(
         value,
         html_template=f'<figure class="chart-card" style="min-height:{height}px"></figure>',
-        js_on_load="window.explorer.chart(element, props, watch, trigger)",
+        js_on_load=f"window.explorer.chart(element, props, watch, trigger, {json.dumps(asks)})",
         head=_CHART_HEAD,
         apply_default_css=False,
         elem_id=elem_id,

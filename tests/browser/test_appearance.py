@@ -286,8 +286,8 @@ def test_nothing_jumps_when_figures_change(visit: Visit) -> None:
     visitor = visit("/?model=resnet18")
 
     def places() -> list[int]:
-        boxes = [visitor.drawn(chart).bounding_box() for chart in ("diagram", "layer-costs", "field-growth")]
-        return [round(box["y"]) for box in boxes if box]
+        charts = [visitor.drawn(chart) for chart in ("diagram", "layer-costs", "field-growth")]
+        return [round(chart.evaluate("node => node.getBoundingClientRect().y + scrollY")) for chart in charts]
 
     before = places()
     visitor.choose("arch", "ResNet-34")

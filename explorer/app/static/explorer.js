@@ -109,7 +109,7 @@
   };
   const charts = {};
 
-  const chart = (element, props, watch, trigger) => {
+  const chart = (element, props, watch, trigger, asks) => {
     const host = element.querySelector(".chart-card");
     const plot = el("div", { class: "plot" });
     const caption = el("figcaption", { "aria-live": "polite" });
@@ -134,7 +134,7 @@
       return draw();
     };
     const draw = async () => {
-      if (!card) { host.hidden = true; return; }
+      if (!card) { host.hidden = !asks; return; }
       host.hidden = false;
       tableDrawn = false;
       if (caption.textContent !== (card.caption || "")) caption.textContent = card.caption || "";
@@ -208,13 +208,14 @@
       rows: card.table ? card.table.rows.length : 0,
     };
     take();
-    // Asks for what to show when it is about to be seen: what is above it comes first.
-    const asking = new IntersectionObserver((entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      asking.disconnect();
-      if (!card) trigger("submit");
-    }, { rootMargin: "200px" });
-    asking.observe(host);
+    if (asks && !card) { // for what to show, when it is about to be seen: what is above it comes first
+      const asking = new IntersectionObserver((entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        asking.disconnect();
+        if (!card) trigger("submit");
+      }, { rootMargin: "200px" });
+      asking.observe(host);
+    }
     watch("value", take);
     new MutationObserver(() => card && draw()).observe(document.body, { attributeFilter: ["class"] });
     new ResizeObserver(() => plot.dataset.drawn && plot.offsetWidth && Plotly.Plots.resize(plot)).observe(host);
