@@ -18,16 +18,24 @@ if TYPE_CHECKING:
     from explorer.analysis.cost import training_cost as training_cost
     from explorer.analysis.effective_field import effective_receptive_field as effective_receptive_field
     from explorer.analysis.effective_field import effective_receptive_field_steps as effective_receptive_field_steps
+    from explorer.analysis.feature_maps import feature_maps as feature_maps
+    from explorer.analysis.feature_maps import first_filters as first_filters
     from explorer.analysis.gradient_flow import gradient_flow as gradient_flow
     from explorer.analysis.identity_flow import identity_flow as identity_flow
     from explorer.analysis.layer_responses import layer_responses as layer_responses
+    from explorer.analysis.layer_run import feature_layers as feature_layers
+    from explorer.analysis.layer_run import stage_layers as stage_layers
     from explorer.analysis.layer_table import clear_caches as clear_caches
     from explorer.analysis.layer_table import layer_table as layer_table
     from explorer.analysis.path_lengths import path_counts as path_counts
     from explorer.analysis.path_lengths import path_gradient as path_gradient
+    from explorer.analysis.perturbation_curves import perturbation_curves as perturbation_curves
     from explorer.analysis.receptive_field import receptive_field as receptive_field
     from explorer.analysis.saliency import saliency as saliency
+    from explorer.analysis.sanity_check import sanity_check as sanity_check
     from explorer.analysis.shortcut_surgery import operated as operated
+    from explorer.analysis.top_pictures import top_pictures as top_pictures
+    from explorer.analysis.top_pictures import top_pictures_steps as top_pictures_steps
     from explorer.attribution_results import Attribution as Attribution
     from explorer.cards import WeightsCard as WeightsCard
     from explorer.cards import shipped_card as shipped_card
@@ -43,6 +51,9 @@ if TYPE_CHECKING:
     from explorer.errors import UnknownNameError as UnknownNameError
     from explorer.examination_tables import class_frame as class_frame
     from explorer.export_results import ExportCard as ExportCard
+    from explorer.feature_results import FeatureMaps as FeatureMaps
+    from explorer.feature_results import Filters as Filters
+    from explorer.feature_results import UnitPictures as UnitPictures
     from explorer.figures.block_drops import describe_block_drops as describe_block_drops
     from explorer.figures.block_drops import describe_random_drops as describe_random_drops
     from explorer.figures.block_drops import plot_block_drops as plot_block_drops
@@ -73,12 +84,20 @@ if TYPE_CHECKING:
     from explorer.figures.diagram import diagram_data as diagram_data
     from explorer.figures.diagram import plot_diagram as plot_diagram
     from explorer.figures.examined import describe_examination as describe_examination
+    from explorer.figures.feature_maps import describe_feature_maps as describe_feature_maps
+    from explorer.figures.feature_maps import feature_maps_data as feature_maps_data
+    from explorer.figures.feature_maps import feature_values_data as feature_values_data
+    from explorer.figures.feature_maps import plot_feature_maps as plot_feature_maps
     from explorer.figures.field_growth import describe_field_growth as describe_field_growth
     from explorer.figures.field_growth import field_growth_data as field_growth_data
     from explorer.figures.field_growth import plot_field_growth as plot_field_growth
     from explorer.figures.field_picture import describe_effective as describe_effective
     from explorer.figures.field_picture import describe_field_on_picture as describe_field_on_picture
     from explorer.figures.field_picture import plot_field_on_picture as plot_field_on_picture
+    from explorer.figures.filters import describe_filters as describe_filters
+    from explorer.figures.filters import filter_weights_data as filter_weights_data
+    from explorer.figures.filters import filters_data as filters_data
+    from explorer.figures.filters import plot_filters as plot_filters
     from explorer.figures.flow_history import describe_flow_history as describe_flow_history
     from explorer.figures.flow_history import flow_history_data as flow_history_data
     from explorer.figures.flow_history import plot_flow_history as plot_flow_history
@@ -111,6 +130,9 @@ if TYPE_CHECKING:
     from explorer.figures.one_block import plot_one_block as plot_one_block
     from explorer.figures.path_lengths import describe_path_lengths as describe_path_lengths
     from explorer.figures.path_lengths import plot_path_lengths as plot_path_lengths
+    from explorer.figures.perturbation_curves import describe_perturbation_curves as describe_perturbation_curves
+    from explorer.figures.perturbation_curves import perturbation_curves_data as perturbation_curves_data
+    from explorer.figures.perturbation_curves import plot_perturbation_curves as plot_perturbation_curves
     from explorer.figures.projection import describe_projection as describe_projection
     from explorer.figures.projection import plot_projection as plot_projection
     from explorer.figures.projection import projection_data as projection_data
@@ -119,6 +141,9 @@ if TYPE_CHECKING:
     from explorer.figures.rate_range import rate_range_data as rate_range_data
     from explorer.figures.saliency import describe_saliency as describe_saliency
     from explorer.figures.saliency import plot_saliency as plot_saliency
+    from explorer.figures.sanity_check import describe_sanity_check as describe_sanity_check
+    from explorer.figures.sanity_check import plot_sanity_check as plot_sanity_check
+    from explorer.figures.sanity_check import sanity_check_data as sanity_check_data
     from explorer.figures.saving import save_figure as save_figure
     from explorer.figures.source_shift import describe_source_shift as describe_source_shift
     from explorer.figures.source_shift import plot_source_shift as plot_source_shift
@@ -131,6 +156,9 @@ if TYPE_CHECKING:
     from explorer.figures.transfer_experiment import describe_experiment as describe_experiment
     from explorer.figures.transfer_experiment import experiment_data as experiment_data
     from explorer.figures.transfer_experiment import plot_experiment as plot_experiment
+    from explorer.figures.unit_pictures import describe_unit_pictures as describe_unit_pictures
+    from explorer.figures.unit_pictures import plot_unit_pictures as plot_unit_pictures
+    from explorer.figures.unit_pictures import unit_pictures_data as unit_pictures_data
     from explorer.jobs.queue import resume as resume
     from explorer.jobs.queue import stop as stop
     from explorer.jobs.queue import submit as submit
@@ -182,6 +210,8 @@ if TYPE_CHECKING:
     from explorer.progress import progress_words as progress_words
     from explorer.run_results import EpochMetrics as EpochMetrics
     from explorer.run_results import StepMetrics as StepMetrics
+    from explorer.saliency_check_results import PerturbationCurves as PerturbationCurves
+    from explorer.saliency_check_results import SanityCheck as SanityCheck
     from explorer.tables import compare_frame as compare_frame
     from explorer.tables import display_frame as display_frame
     from explorer.tables import fold as fold
@@ -228,17 +258,22 @@ _HOMES = {
     "EpochMetrics": "explorer.run_results",
     "ExplorerError": "explorer.errors",
     "ExportCard": "explorer.export_results",
+    "FeatureMaps": "explorer.feature_results",
+    "Filters": "explorer.feature_results",
     "FlowRecorder": "explorer.training.flow_recording",
     "Landscape": "explorer.landscape_results",
     "LandscapePoint": "explorer.landscape_results",
     "LandscapeStep": "explorer.landscape_results",
     "LossPath": "explorer.landscape_results",
     "ModelConfig": "explorer.config",
+    "PerturbationCurves": "explorer.saliency_check_results",
     "RunStore": "explorer.training.runs",
+    "SanityCheck": "explorer.saliency_check_results",
     "StepMetrics": "explorer.run_results",
     "TraceError": "explorer.errors",
     "TrainConfig": "explorer.train_config",
     "TrainingError": "explorer.errors",
+    "UnitPictures": "explorer.feature_results",
     "UnknownNameError": "explorer.errors",
     "WeightsCard": "explorer.cards",
     "adapt_to_data": "explorer.training.fitting",
@@ -272,8 +307,10 @@ _HOMES = {
     "describe_effective": "explorer.figures.field_picture",
     "describe_examination": "explorer.figures.examined",
     "describe_experiment": "explorer.figures.transfer_experiment",
+    "describe_feature_maps": "explorer.figures.feature_maps",
     "describe_field_growth": "explorer.figures.field_growth",
     "describe_field_on_picture": "explorer.figures.field_picture",
+    "describe_filters": "explorer.figures.filters",
     "describe_flow": "explorer.figures.gradient_flow",
     "describe_flow_history": "explorer.figures.flow_history",
     "describe_guess": "explorer.lessons.sentences",
@@ -288,15 +325,18 @@ _HOMES = {
     "describe_loss_path": "explorer.figures.landscape_words",
     "describe_one_block": "explorer.figures.one_block",
     "describe_path_lengths": "explorer.figures.path_lengths",
+    "describe_perturbation_curves": "explorer.figures.perturbation_curves",
     "describe_projection": "explorer.figures.projection",
     "describe_random_drops": "explorer.figures.block_drops",
     "describe_rate_range": "explorer.figures.rate_range",
     "describe_running": "explorer.figures.comparison",
     "describe_saliency": "explorer.figures.saliency",
+    "describe_sanity_check": "explorer.figures.sanity_check",
     "describe_source_shift": "explorer.figures.source_shift",
     "describe_stage_probes": "explorer.figures.stage_probes",
     "describe_surgery": "explorer.figures.surgery",
     "describe_totals": "explorer.figures.comparison",
+    "describe_unit_pictures": "explorer.figures.unit_pictures",
     "design_data": "explorer.figures.designs",
     "diagram_data": "explorer.figures.diagram",
     "display_frame": "explorer.tables",
@@ -308,9 +348,16 @@ _HOMES = {
     "examine": "explorer.training.examining",
     "experiment_data": "explorer.figures.transfer_experiment",
     "export": "explorer.training.exporting",
+    "feature_layers": "explorer.analysis.layer_run",
+    "feature_maps": "explorer.analysis.feature_maps",
+    "feature_maps_data": "explorer.figures.feature_maps",
+    "feature_values_data": "explorer.figures.feature_maps",
     "fetch_dataset": "explorer.training.downloads",
     "fetch_imagenet": "explorer.training.imagenet",
     "field_growth_data": "explorer.figures.field_growth",
+    "filter_weights_data": "explorer.figures.filters",
+    "filters_data": "explorer.figures.filters",
+    "first_filters": "explorer.analysis.feature_maps",
     "fit": "explorer.training.loop",
     "fixed_lesson": "explorer.lessons.degradation",
     "flow_data": "explorer.figures.gradient_flow",
@@ -350,6 +397,8 @@ _HOMES = {
     "path_gradient": "explorer.analysis.path_lengths",
     "path_gradients": "explorer.lessons.surgery",
     "path_of": "explorer.lessons.landscape",
+    "perturbation_curves": "explorer.analysis.perturbation_curves",
+    "perturbation_curves_data": "explorer.figures.perturbation_curves",
     "photograph": "explorer.pictures",
     "plan_experiment": "explorer.lessons.transfer_experiment",
     "plan_lesson": "explorer.lessons.degradation",
@@ -361,8 +410,10 @@ _HOMES = {
     "plot_design": "explorer.figures.designs",
     "plot_diagram": "explorer.figures.diagram",
     "plot_experiment": "explorer.figures.transfer_experiment",
+    "plot_feature_maps": "explorer.figures.feature_maps",
     "plot_field_growth": "explorer.figures.field_growth",
     "plot_field_on_picture": "explorer.figures.field_picture",
+    "plot_filters": "explorer.figures.filters",
     "plot_flow": "explorer.figures.gradient_flow",
     "plot_flow_history": "explorer.figures.flow_history",
     "plot_identity": "explorer.figures.identity_flow",
@@ -374,15 +425,18 @@ _HOMES = {
     "plot_loss_path": "explorer.figures.landscape",
     "plot_one_block": "explorer.figures.one_block",
     "plot_path_lengths": "explorer.figures.path_lengths",
+    "plot_perturbation_curves": "explorer.figures.perturbation_curves",
     "plot_projection": "explorer.figures.projection",
     "plot_random_drops": "explorer.figures.block_drops",
     "plot_rate_range": "explorer.figures.rate_range",
     "plot_running": "explorer.figures.comparison",
     "plot_saliency": "explorer.figures.saliency",
+    "plot_sanity_check": "explorer.figures.sanity_check",
     "plot_source_shift": "explorer.figures.source_shift",
     "plot_stage_probes": "explorer.figures.stage_probes",
     "plot_surgery": "explorer.figures.surgery",
     "plot_totals": "explorer.figures.comparison",
+    "plot_unit_pictures": "explorer.figures.unit_pictures",
     "predict": "explorer.training.predicting",
     "prepare": "explorer.training.predicting",
     "probe_stages": "explorer.training.stage_probes",
@@ -404,6 +458,8 @@ _HOMES = {
     "run_lesson": "explorer.lessons.degradation",
     "running_data": "explorer.figures.comparison",
     "saliency": "explorer.analysis.saliency",
+    "sanity_check": "explorer.analysis.sanity_check",
+    "sanity_check_data": "explorer.figures.sanity_check",
     "save_figure": "explorer.figures.saving",
     "shipped_card": "explorer.cards",
     "shipped_cards": "explorer.cards",
@@ -411,6 +467,7 @@ _HOMES = {
     "source_shift_data": "explorer.figures.source_shift",
     "square": "explorer.pictures",
     "stacked_convs": "explorer.analysis.calculators",
+    "stage_layers": "explorer.analysis.layer_run",
     "stage_learning": "explorer.training.strategies",
     "stage_probes_data": "explorer.figures.stage_probes",
     "start_experiment": "explorer.lessons.transfer_experiment",
@@ -421,10 +478,13 @@ _HOMES = {
     "submit": "explorer.jobs.queue",
     "surgery_flow": "explorer.lessons.surgery",
     "surgery_patient": "explorer.lessons.patients",
+    "top_pictures": "explorer.analysis.top_pictures",
+    "top_pictures_steps": "explorer.analysis.top_pictures",
     "totals_data": "explorer.figures.comparison",
     "trained_at_first": "explorer.training.strategies",
     "training_cost": "explorer.analysis.cost",
     "transfer": "explorer.training.transfer",
+    "unit_pictures_data": "explorer.figures.unit_pictures",
 }
 
 __all__ = sorted([*_HOMES, "launch"])
