@@ -1,29 +1,48 @@
 """Which part of a picture speaks for a class: maps of a trained net's evidence, computed by captum.
 
-Hooks lie on a net only while it is asked. What is asked of one net from several threads is answered one at a time:
-each would see the other's pictures through its hook.
+A net is never touched: what is asked is a copy of its modules that shares its weights. So nothing has to be put back
+where a map is stopped on its way, and threads can ask one net at the same time.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.analysis.partial_run import evaluation
-from explorer.attribution_results import METHODS as METHODS
-from explorer.attribution_results import Attribution
+from explorer.analysis import attribution_methods, covering
+from explorer.analysis.attribution_copy import own_copy
+from explorer.analysis.attribution_methods import Finding, Method, Question
+from explorer.analysis.attribution_score import Score
+from explorer.analysis.saliency_layers import default_layer as default_layer
+from explorer.analysis.saliency_layers import layers_of as layers_of
+from explorer.attribution_results import LAYERED, METHODS, SLOW, Attribution
 from explorer.errors import ConfigError, ExplorerError, UnknownNameError
 from explorer.models.net import Net
-from explorer.models.stages import Stage, head_of, stages
+from explorer.models.stages import head_of
 
-Method = Callable[[nn.Module, Tensor, int, str], Tensor]
-"""(net, picture (1, C, H, W), class, name of the layer) -> evidence, (h, w)."""
+_METHODS: dict[str, Method] = {
+    "grad-cam": attribution_methods.grad_cam,
+    "gradient": attribution_methods.gradient,
+    "gradient-x-input": attribution_methods.gradient_x_input,
+    "smoothgrad": attribution_methods.smoothgrad,
+    "integrated-gradients": attribution_methods.integrated_gradients,
+    "guided-backprop": attribution_methods.guided_backprop,
+    "deeplift": attribution_methods.deeplift,
+    "guided-grad-cam": attribution_methods.guided_grad_cam,
+    "occlusion": covering.occlusion,
+    "feature-ablation": covering.feature_ablation,
+}
+
+_FROM_THE_BASELINE = ("integrated-gradients", "deeplift")
+"""Methods that explain how the score changes from the baseline to the picture."""
 
 _ASKING = threading.Lock()
+"""For those who run a net itself, and set its mode for that: one at a time. What is asked here runs a copy."""
 
 
 def saliency(
@@ -34,22 +53,36 @@ def saliency(
     target: int | str | None = None,
     layer: str | None = None,
     classes: Sequence[str] = (),
+    seed: int = 0,
 ) -> Attribution:
-    """Which part of a picture speaks for a class.
+    """Which part of a picture speaks for a class, by one of ten methods of captum.
 
-    Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391, section 3): the maps of a layer, each weighed by the mean
-    gradient of the class's score (before the softmax) in it, added up; what is negative becomes 0.
+    Everything is about the class's score before the softmax. Where a method needs a picture of nothing, that is the
+    picture of mean colour, zeros.
 
-    The net runs in evaluation mode. Nothing of it is left changed: neither modes, gradients nor hooks.
+    - `grad-cam`: Selvaraju et al. 2017, arXiv 1610.02391, section 3: the maps of a layer, each weighed by the mean
+      gradient of the score in it, added up; what is negative becomes 0.
+    - `gradient`: Simonyan et al. 2013, arXiv 1312.6034, section 3: the gradient's size, its channels added up.
+    - `gradient-x-input`: Shrikumar et al. 2016, arXiv 1605.01713: the gradient times the pixel.
+    - `smoothgrad`: Smilkov et al. 2017, arXiv 1706.03825: the mean gradient of 50 noisy pictures, then its size.
+    - `integrated-gradients`: Sundararajan et al. 2017, arXiv 1703.01365: 50 steps from the mean colour to the picture.
+    - `guided-backprop`: Springenberg et al. 2014, arXiv 1412.6806.
+    - `deeplift`: Shrikumar et al. 2017, arXiv 1704.02685, rule "rescale".
+    - `guided-grad-cam`: guided backprop times Grad-CAM.
+    - `occlusion`: Zeiler & Fergus 2013, arXiv 1311.2901, section 4.2: windows of an eighth of the side are covered.
+    - `feature-ablation`: superpixels (SLIC) are covered, one at a time.
+
+    Nothing of the net is changed, neither modes, gradients nor hooks: a copy of its modules runs, in evaluation mode.
 
     Args:
-        net: a trained net, such as `load_trained(...).model`; any module, if `layer` is given.
+        net: a trained net, such as `load_trained(...).model`; any module.
         picture: as the net takes it, normalised, (C, H, W) or (1, C, H, W), such as `prepare` gives.
         method: one of `METHODS`.
         target: number or name of the class; default: the most probable one.
-        layer: name of the module whose output is looked at, such as `layer4` or `features.30`; default: the last stage
-            whose output still is a plane of more than one place.
+        layer: for the two kinds of Grad-CAM, the module whose output is looked at, such as `layer4` or `features.30`
+            (see `layers_of`); default: the last stage whose output still is a plane of more than one place.
         classes: names of the net's outputs.
+        seed: of SmoothGrad's noise.
 
     Returns:
         The evidence, at the layer's resolution and at the picture's.
@@ -57,8 +90,8 @@ def saliency(
     Raises:
         UnknownNameError: there is no such method, class or layer.
         ConfigError: the class's number is out of range, or a module that is not one of this package has no `layer`.
-        ExplorerError: the picture has another shape than the net takes, the layer's output is no plane, or the net's
-            answer is no number.
+        ExplorerError: the picture has another shape than the net takes, the layer's output is no plane, the method
+            does not apply to the net, or the net's answer is no number.
 
     >>> import explorer
     >>> net = explorer.load_trained("shipped:resnet18")
@@ -66,31 +99,12 @@ def saliency(
     >>> found = explorer.saliency(net.model, picture, target="church", classes=net.classes)
     >>> found.layer, found.coarse.shape, found.values.shape
     ('layer4', (4, 4), (112, 112))
+    >>> found = explorer.saliency(net.model, picture, method="deeplift", target="church", classes=net.classes)
+    >>> found.signed, found.gap < 0.001
+    (True, True)
     """
-    if method not in _METHODS:
-        raise UnknownNameError("method", method, _METHODS)
-    x = _checked_picture(net, picture)
-    # Tensors of inference mode cannot take part in a gradient: a copy that was made outside of it can.
-    with _ASKING, evaluation(net), torch.inference_mode(False), torch.enable_grad():
-        x = _where_the_net_is(net, x)  # (1, C, H, W)
-        logits, layer, plane = _looked_through(net, x, layer)
-        number = _class_number(target, classes, logits)
-        coarse = _METHODS[method](net, x, number, layer)  # (h, w)
-    if not (torch.isfinite(coarse).all() and torch.isfinite(logits).all()):
-        message = "The net's answer is not a number, so nothing can be said of it: its training went astray."
-        raise ExplorerError(message, key="answer_not_finite")
-    size = (x.shape[2], x.shape[3])
-    values = F.interpolate(coarse[None, None], size, mode="bilinear", align_corners=False)[0, 0]  # (H, W)
-    return Attribution(
-        method=method,
-        target=number,
-        target_name=classes[number] if classes else "",
-        probability=float(logits.softmax(0)[number]),
-        layer=layer,
-        coarse=coarse.float().cpu().numpy(),
-        values=values.float().cpu().numpy(),
-        adds_up=_adds_up(net, plane, logits),
-    )
+    *_, last = saliency_stream(net, picture, method=method, target=target, layer=layer, classes=classes, seed=seed)
+    return last
 
 
 def saliency_stream(
@@ -103,34 +117,112 @@ def saliency_stream(
     classes: Sequence[str] = (),
     seed: int = 0,
 ) -> Iterator[Attribution]:
-    """The same step by step: coarse at first, the last is what `saliency` gives. Closing it stops the work."""
-    yield saliency(net, picture, method=method, target=target, layer=layer, classes=classes)
+    """What `saliency` finds, step by step: coarse at first, the last is the whole.
+
+    The methods of `explorer.attribution_results.SLOW` come in many steps, the others in one. Between two steps nothing
+    is held: closing the iterator, or leaving it, stops the work.
+
+    Args:
+        net: as for `saliency`, as are all others.
+        picture: of what.
+        method: how.
+        target: for which class.
+        layer: of the two kinds of Grad-CAM.
+        classes: names of the net's outputs.
+        seed: of SmoothGrad's noise.
+
+    Yields:
+        The map as far as it is known, with `share_done`.
+
+    Raises:
+        ExplorerError: as for `saliency`; what can be told from the arguments alone is raised at once.
+
+    >>> import explorer
+    >>> net = explorer.create_model("resnet8", in_channels=1, image_size=8)
+    >>> picture = torch.ones(1, 8, 8)
+    >>> [round(step.share_done, 1) for step in explorer.saliency_stream(net, picture, method="smoothgrad")]
+    [0.2, 0.4, 0.6, 0.8, 1.0]
+    """
+    if method not in _METHODS:
+        raise UnknownNameError("method", method, METHODS)
+    x = _checked_picture(net, picture)
+    if layer is not None and method in LAYERED:
+        modules = [name for name, _ in net.named_modules() if name]
+        if layer not in modules:
+            raise UnknownNameError("layer", layer, modules)
+    return _steps(net, x, method, target, layer, classes, seed)
 
 
-def layers_of(net: nn.Module) -> tuple[str, ...]:
-    """Names of the layers that a class activation map can be read off, the nearest to the picture first."""
-    if isinstance(net, Net):
-        return tuple(_last_working(net, stage) for stage in stages(net)[:-1])
-    return tuple(name for name, module in net.named_modules() if isinstance(module, nn.Conv2d))
+def _steps(
+    net: nn.Module,
+    picture: Tensor,
+    method: str,
+    target: int | str | None,
+    layer: str | None,
+    classes: Sequence[str],
+    seed: int,
+) -> Iterator[Attribution]:
+    score = Score(own_copy(net), lambda logits: _class_number(target, classes, logits))
+    with _computing():
+        x = _where_the_net_is(net, picture)  # (1, C, H, W)
+        chosen, at_once = "", 1
+        if method in LAYERED:
+            chosen = layer or default_layer(net, x)
+            score.look_at(chosen)
+        if method in SLOW:
+            first = torch.cat([x, torch.zeros_like(x)]) if method in _FROM_THE_BASELINE else x
+            at_once = score.at_once(first)
+        steps = _METHODS[method](Question(net, score, x.requires_grad_(), chosen, at_once, seed))
+    while True:
+        with _computing():
+            finding = next(steps, None)
+        if finding is None:
+            return
+        yield _attribution(net, method, finding, score, chosen, classes, (x.shape[2], x.shape[3]))
 
 
-def default_layer(net: nn.Module) -> str:
-    """The layer that is looked at where none is named."""
-    return layers_of(net)[-1]
+@contextmanager
+def _computing() -> Iterator[None]:
+    """With gradients, while a step is computed; the caller's own modes hold between the steps."""
+    # Tensors of inference mode cannot take part in a gradient: a copy that is made outside of it can.
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
-# ---------------------------------------------------------------- methods
+def _attribution(
+    net: nn.Module,
+    method: str,
+    finding: Finding,
+    score: Score,
+    layer: str,
+    classes: Sequence[str],
+    size: tuple[int, int],
+) -> Attribution:
+    assert score.first is not None
+    assert score.number is not None
+    logits = score.first[0]  # (classes,)
+    evidence = finding.evidence.detach().float()  # (h, w)
+    if not (torch.isfinite(evidence).all() and torch.isfinite(logits).all()):
+        message = "The net's answer is not a number, so nothing can be said of it: its training went astray."
+        raise ExplorerError(message, key="answer_not_finite")
+    values = evidence
+    if evidence.shape != size:
+        values = F.interpolate(evidence[None, None], size, mode="bilinear", align_corners=False)[0, 0]  # (H, W)
+    return Attribution(
+        method=method,
+        target=score.number,
+        target_name=classes[score.number] if classes else "",
+        probability=float(logits.softmax(0)[score.number]),
+        layer=layer,
+        coarse=evidence.cpu().numpy(),
+        values=values.cpu().numpy(),
+        adds_up=method == "grad-cam" and _adds_up(net, score.plane, logits),
+        share_done=finding.share_done,
+        pictures=score.pictures,
+        score_change=score.change if method in _FROM_THE_BASELINE else float("nan"),
+        summed=finding.summed,
+    )
 
-
-def _grad_cam(net: nn.Module, picture: Tensor, target: int, layer: str) -> Tensor:
-    from captum.attr import LayerGradCam  # takes two seconds to import
-
-    asked = LayerGradCam(net, net.get_submodule(layer))
-    maps: Tensor = asked.attribute(picture, target=target, relu_attributions=True)  # (1, 1, h, w)
-    return maps[0, 0].detach()  # (h, w)
-
-
-_METHODS: dict[str, Method] = {"grad-cam": _grad_cam}
 
 # ---------------------------------------------------------------- what is asked
 
@@ -152,60 +244,15 @@ def _where_the_net_is(net: nn.Module, x: Tensor) -> Tensor:
     return x.detach().clone() if weight is None else x.detach().clone().to(weight.device, weight.dtype)
 
 
-def _adds_up(net: nn.Module, plane: Tensor, logits: Tensor) -> bool:
+def _adds_up(net: nn.Module, plane: Tensor | None, logits: Tensor) -> bool:
     """Whether the answer is what the head makes of the averages of a plane (1, C, h, w): computed, not looked up."""
-    if not isinstance(net, Net):
+    if not isinstance(net, Net) or plane is None:
         return False
     head = head_of(net)
     if head.in_features != plane.shape[1]:
         return False
     with torch.no_grad():
         return torch.allclose(head(plane.mean((2, 3)))[0], logits, rtol=1e-3, atol=1e-4)
-
-
-def _looked_through(net: nn.Module, x: Tensor, layer: str | None) -> tuple[Tensor, str, Tensor]:
-    """The logits (classes,), the name of the layer to look at, and its output (1, C, h, w).
-
-    Without a name the last stage with a plane is taken: where VGG's last pooling leaves one place, the one before it.
-    """
-    if layer is None:
-        if not isinstance(net, Net):
-            raise ConfigError(f"{type(net).__name__} has no stages that are known here: name a layer.")
-        names = [_last_working(net, stage) for stage in stages(net)]
-    else:
-        modules = [name for name, _ in net.named_modules() if name]
-        if layer not in modules:
-            raise UnknownNameError("layer", layer, modules)
-        names = [layer]
-    outputs: dict[str, Tensor] = {}
-
-    def seen(name: str) -> Callable[[nn.Module, object, object], None]:
-        def hook(module: nn.Module, given: object, output: object) -> None:
-            if isinstance(output, Tensor):
-                outputs[name] = output.detach().clone()  # what comes next may work in place
-
-        return hook
-
-    hooks = [net.get_submodule(name).register_forward_hook(seen(name)) for name in names]
-    try:
-        with torch.no_grad():
-            logits = net(x)[0]  # (classes,)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    planes = [name for name, output in outputs.items() if output.dim() == 4]
-    wide = [name for name in planes if outputs[name][0, 0].numel() > 1]
-    if not planes:
-        message = f"{layer or 'no stage'} has no positions: choose a convolution or pooling."
-        raise ExplorerError(message, key="no_positions", layer=layer or "")
-    chosen = (wide or planes)[-1]
-    return logits, chosen, outputs[chosen]
-
-
-def _last_working(net: Net, stage: Stage) -> str:
-    """Name of the stage's last module that does something: most residual nets end with two identities."""
-    working = (name for name in reversed(stage.modules) if not isinstance(net.get_submodule(name), nn.Identity))
-    return next(working, stage.end)
 
 
 def _class_number(target: int | str | None, classes: Sequence[str], logits: Tensor) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torchvision.models import resnet18, vgg11_bn
 
 from explorer.analysis import saliency as module
-from explorer.analysis.saliency import METHODS, saliency
-from explorer.attribution_results import Attribution
+from explorer.analysis.attribution_methods import Finding, Question
+from explorer.analysis.saliency import default_layer, layers_of, saliency, saliency_stream
+from explorer.attribution_results import METHODS, Attribution
 from explorer.errors import ConfigError, ExplorerError, UnknownNameError
 from explorer.models.create import create_model
 from explorer.models.resnet import ResNet
@@ -220,13 +221,26 @@ def test_threads_that_ask_one_net_do_not_meet() -> None:
 
 
 def test_another_method_is_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
-    def middle(net: nn.Module, picture: Tensor, target: int, layer: str) -> Tensor:
-        return torch.eye(3) * target
+    def middle(asked: Question) -> Iterator[Finding]:
+        asked.score(asked.x)
+        yield Finding(torch.eye(3), 0.5)
+        yield Finding(2 * torch.eye(3))
 
     monkeypatch.setitem(module._METHODS, "middle", middle)
-    found = saliency(ours("resnet20"), torch.randn(3, 32, 32), method="middle", target=2)
-    assert (found.method, found.coarse.tolist()) == ("middle", (2 * np.eye(3)).tolist())
+    steps = list(saliency_stream(ours("resnet20"), torch.randn(3, 32, 32), method="middle", target=2))
+    assert [step.share_done for step in steps] == [0.5, 1.0]
+    assert (steps[-1].method, steps[-1].coarse.tolist()) == ("middle", (2 * np.eye(3)).tolist())
     assert METHODS[0] == "grad-cam"
+    assert tuple(module._METHODS)[:-1] == METHODS
+
+
+class Unused(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x).mean((2, 3))
 
 
 def test_what_cannot_be_asked_is_answered_in_a_sentence() -> None:
@@ -249,6 +263,12 @@ def test_what_cannot_be_asked_is_answered_in_a_sentence() -> None:
         saliency(net, torch.randn(2, 3, 32, 32))
     with pytest.raises(ExplorerError, match="give one normalised picture"):
         saliency(net, torch.zeros(3, 32, 32, dtype=torch.uint8))
+    with pytest.raises(ExplorerError, match="The net answers with 1 × 16 × 32 × 32: one number for each class"):
+        saliency(net.conv1, x, target=0, method="gradient")
+    with pytest.raises(ExplorerError, match="relu is used several times"):
+        saliency(resnet18(num_classes=2), torch.randn(3, 64, 64), layer="layer1.0.relu")
+    with pytest.raises(ExplorerError, match="bn is not used"):
+        saliency(Unused(), x, layer="bn")
     with pytest.raises(ConfigError, match="has no stages that are known here: name a layer"):
         saliency(resnet18(num_classes=2), torch.randn(3, 64, 64))
     with torch.no_grad():
@@ -298,3 +318,43 @@ def test_where_the_score_is_the_sum_over_the_places(net: str, layer: str | None,
 def test_a_net_of_others_is_not_taken_for_one_that_adds_up() -> None:
     x = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(5))
     assert not saliency(theirs(resnet18), x, layer="layer4").adds_up
+
+
+def test_layers_to_look_at_are_blocks_after_their_addition() -> None:
+    net = ours("resnet18:image_size=64,num_classes=10")
+    layers = layers_of(net)
+    assert layers == ("maxpool", "layer1.0", "layer1", "layer2.0", "layer2", "layer3.0", "layer3", "layer4.0", "layer4")
+    x = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(5))
+    for layer in layers:
+        assert saliency(net, x, target=3, layer=layer).layer == layer
+    block = net.layer4[0]
+    seen: list[Tensor] = []
+    hook = block.add.register_forward_hook(lambda module, given, output: seen.append(output.relu().detach()))
+    logits = net(x)
+    hook.remove()
+    [plane] = seen
+    assert logits.shape == (1, 10)
+    assert saliency(net, x, target=3, layer="layer4.0").coarse.shape == plane.shape[2:]
+
+
+@pytest.mark.parametrize(
+    "name", ["preact_resnet20", "plain20", "vgg_a:image_size=32,head=slim,width=0.125", "lenet5", "googlenet"]
+)
+def test_every_layer_that_is_offered_is_there_and_the_usual_one_is_among_them(name: str) -> None:
+    net = create_model(read_net(name), seed=1)
+    modules = dict(net.named_modules())
+    layers = layers_of(net)
+    assert set(layers) <= set(modules)
+    assert len(set(layers)) == len(layers) > 3
+    assert default_layer(net) in layers
+
+
+def test_layers_of_other_modules_are_members_of_their_sequences() -> None:
+    assert layers_of(theirs(resnet18)) == tuple(f"layer{stage}.{block}" for stage in (1, 2, 3, 4) for block in (0, 1))
+    chain = layers_of(theirs(vgg11_bn))
+    assert chain[0] == "features.0"
+    assert chain[-1] == "features.28"
+    assert "features.1" in chain
+    assert layers_of(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4, 2))) == ("0",)
+    with pytest.raises(ConfigError, match="name a layer"):
+        default_layer(theirs(resnet18))

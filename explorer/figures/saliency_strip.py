@@ -1,0 +1,115 @@
+"""Several maps beside each other: of nets, of methods, or of classes, under one scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import plotly.graph_objects as go
+
+from explorer.attribution_results import Attribution
+from explorer.errors import ConfigError
+from explorer.figures import style
+from explorer.figures.saliency_scale import OPACITY, add_picture, colour_bar, colours, has_signs, heights
+from explorer.language import text
+
+Picture = npt.NDArray[np.uint8]
+
+_GAP, _LABEL = 0.06, 0.14
+"""Room between tiles and for their titles, in widths of a tile."""
+
+_MOST_IN_A_ROW = 5
+_SCALE_PX = 96
+
+
+def plot_saliency_strip(
+    picture: Picture, attributions: Sequence[Attribution], titles: Sequence[str], language: str = "en"
+) -> go.Figure:
+    """Several maps of one picture beside each other, such as those of all methods.
+
+    Each map is drawn against its own strongest place: the values of different methods have no common unit.
+
+    Args:
+        picture: what the net saw, (H, W, 3), at its size or a finer one.
+        attributions: maps of it.
+        titles: one for each.
+        language: `en` or `ko`.
+
+    Raises:
+        ConfigError: there is no map, or another number of titles.
+    """
+    return plot_saliencies([picture] * len(attributions), attributions, titles, language)
+
+
+def plot_saliencies(
+    pictures: Sequence[Picture], attributions: Sequence[Attribution], titles: Sequence[str], language: str = "en"
+) -> go.Figure:
+    """Maps beside each other, each over the picture as its net saw it.
+
+    Args:
+        pictures: (H, W, 3) each, at the net's size or a finer one.
+        attributions: a map for each.
+        titles: one for each.
+        language: `en` or `ko`.
+
+    Raises:
+        ConfigError: there is no map, or the numbers of pictures, maps and titles differ.
+    """
+    if not attributions or not len(pictures) == len(attributions) == len(titles):
+        counts = f"{len(pictures)} pictures, {len(attributions)} maps and {len(titles)} titles"
+        raise ConfigError(f"{counts} do not go together: give as many of each, and at least one.")
+    signed = has_signs(attributions)
+    rows = math.ceil(len(attributions) / _MOST_IN_A_ROW)
+    columns = math.ceil(len(attributions) / rows)
+    figure = style.figure(_SCALE_PX + round(rows * 1150 / max(columns, 2.4)))
+    for number, (picture, one, title) in enumerate(zip(pictures, attributions, titles, strict=True)):
+        height, width = one.values.shape
+        tall = height / width
+        left = (number % columns) * (1 + _GAP)
+        top = (number // columns) * (1 + _GAP + _LABEL) + _LABEL
+        add_picture(figure, picture, (tall, 1.0), left=left, top=top)
+        figure.add_heatmap(
+            z=heights(one),
+            x0=left + 0.5 / width,
+            dx=1 / width,
+            y0=top + 0.5 / width,
+            dy=tall / height,
+            coloraxis="coloraxis",
+            opacity=OPACITY,
+            name=title,
+            hovertemplate="%{z} %<extra>%{fullData.name}</extra>",
+        )
+        figure.add_annotation(
+            text=title, x=left, y=top, xanchor="left", yanchor="bottom", showarrow=False, borderpad=0, font={"size": 12}
+        )
+    ends = colours(signed)
+    figure.update_layout(
+        xaxis={"visible": False, "constrain": "domain", "range": [0, columns * (1 + _GAP) - _GAP]},
+        yaxis={
+            "visible": False,
+            "constrain": "domain",
+            "range": [rows * (1 + _GAP + _LABEL) - _GAP, 0],
+            "scaleanchor": "x",
+        },
+        coloraxis={
+            "colorscale": ends["colorscale"],
+            "cmin": ends["zmin"],
+            "cmax": ends["zmax"],
+            "colorbar": colour_bar(text("saliency.scale.each", language), signed, language),
+        },
+        dragmode=False,
+        showlegend=False,
+        margin={"t": 8, "b": _SCALE_PX, "l": 8, "r": 8},
+    )
+    return figure
+
+
+def saliencies_data(attributions: Sequence[Attribution], titles: Sequence[str]) -> pd.DataFrame:
+    """The maps' values: map (its title), and the columns of `saliency_data`."""
+    from explorer.figures.saliency import saliency_data
+
+    frames = [saliency_data(one).assign(map=title) for one, title in zip(attributions, titles, strict=True)]
+    return pd.concat(frames, ignore_index=True)[["map", "place_row", "place_column", "evidence"]]
