@@ -185,5 +185,5 @@ def _table(experiment: TransferExperiment, language: str) -> str:
         name = html.escape(text(f"experiment.strategy.{strategy}", language))
         rows.append(f'<tr><th scope="row">{name}</th>{"".join(cells)}</tr>')
     head = f'<thead><tr><th scope="col"></th>{head}</tr></thead>'
-    table = f'<table class="compare lesson-table">{head}<tbody>{"".join(rows)}</tbody></table>'
+    table = f'<table class="compare">{head}<tbody>{"".join(rows)}</tbody></table>'
     return f'<div class="scroll whole">{table}</div>'

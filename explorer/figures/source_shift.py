@@ -15,7 +15,6 @@ from explorer.transfer_results import SIMILAR_BELOW, SourceShift
 
 _HEIGHT = 340
 _PLOT_PX = 260
-_LINE_PX = 16
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -37,6 +36,8 @@ def plot_source_shift(
     """
     figure = style.figure(_HEIGHT)
     names = {one.dataset: (titles or {}).get(one.dataset, one.dataset) for one in results}
+    deepest = max((layer.depth for one in results for layer in one.layers), default=1)
+    around = max(0.5, 0.02 * deepest)  # beside the first and the last layer
     ends = []
     for number, one in enumerate(results):
         chosen = number == 0
@@ -52,58 +53,27 @@ def plot_source_shift(
             hovertemplate=text("shift.hover", language) + "<extra>%{fullData.name}</extra>",
             zorder=1 if chosen else 0,
         )
-        last = one.layers[-1]
-        ends.append(End(short(names[one.dataset]), last.depth, last.shift, colour))
+        ends.append(End(short(names[one.dataset]), deepest + around, one.layers[-1].shift, colour))
     top = 1.08 * max([SIMILAR_BELOW, *(layer.shift for one in results for layer in one.layers)])
-    deepest = max((layer.depth for one in results for layer in one.layers), default=1)
-    around = max(0.5, 0.02 * deepest)
     figure.add_scatter(
         x=[1 - around, deepest + around],
         y=[SIMILAR_BELOW] * 2,
         mode="lines",
         name=text("shift.bound", language),  # on a narrow page there is a legend instead of the labels
-        line={"color": style.REFERENCE, "dash": "dot", "width": 1},
-        hoverinfo="skip",
+        line={"color": style.REFERENCE, "width": 1},
+        hovertemplate=f"{text('shift.bound', language)}: %{{y:.2f}}<extra></extra>",
     )
+    ends.append(End(text("shift.bound.short", language), deepest + around, SIMILAR_BELOW, style.REFERENCE))
     labels = end_labels(ends, top, _PLOT_PX)
     figure.update_layout(
         xaxis={"title": text("shift.axis.layer", language), "range": [1 - around, deepest + around]},
         yaxis={"title": text("shift.axis.shift", language), "range": [0, top]},
-        annotations=[*labels, _bound_label(results, top, language)],
+        annotations=labels,
         margin={"t": 12, "r": room_px(ends)},
         showlegend=False,
         meta={"labels": True},
     )
     return figure
-
-
-def _bound_label(results: Sequence[SourceShift], top: float, language: str) -> dict[str, object]:
-    """What the dotted line means, in the corner beside it that the curves leave freest."""
-    deepest = max((layer.depth for one in results for layer in one.layers), default=1)
-    height = 1.5 * _LINE_PX * top / _PLOT_PX
-
-    def crossed(right: bool, above: bool) -> int:
-        low = SIMILAR_BELOW - (0 if above else height)
-        near = [
-            layer.shift
-            for one in results
-            for layer in one.layers
-            if (layer.depth > deepest / 2) is right and low <= layer.shift <= low + height
-        ]
-        return len(near)
-
-    right, above = min(((r, a) for r in (False, True) for a in (False, True)), key=lambda corner: crossed(*corner))
-    return {
-        "text": text("shift.bound", language),
-        "x": 1 if right else 0,
-        "xref": "paper",
-        "xanchor": "right" if right else "left",
-        "xshift": -4 if right else 4,
-        "y": SIMILAR_BELOW,
-        "yanchor": "bottom" if above else "top",
-        "showarrow": False,
-        "font": {"size": 12},
-    }
 
 
 def describe_source_shift(

@@ -27,24 +27,13 @@ def test_the_axis_holds_the_layers_and_the_bound_is_named(language: str) -> None
     assert set(bound.y) == {SIMILAR_BELOW}
 
 
-NEAR = 0.01
-"""From the bound."""
-
-
-@pytest.mark.parametrize(
-    ("values", "corner"),
-    [
-        ((0.1, 0.1, SIMILAR_BELOW - NEAR, SIMILAR_BELOW + NEAR), "left"),
-        ((SIMILAR_BELOW + NEAR, SIMILAR_BELOW - NEAR, 0.5, 0.5), "right"),
-    ],
-)
-def test_the_bounds_name_stands_where_no_curve_is(values: tuple[float, ...], corner: str) -> None:
-    figure = plot_source_shift([shift(*values)])
-    [label] = [one for one in figure.layout.annotations if one.text == text("shift.bound", "en")]
-    assert label.xanchor == corner
-
-
-def test_where_all_is_below_it_stands_above() -> None:
-    figure = plot_source_shift([shift(*[SIMILAR_BELOW - NEAR] * 4)])
-    [label] = [one for one in figure.layout.annotations if one.text == text("shift.bound", "en")]
-    assert label.yanchor == "bottom"
+@pytest.mark.parametrize("last", [SIMILAR_BELOW - 0.01, SIMILAR_BELOW, 0.6])
+def test_the_bounds_name_stands_beside_the_curves_and_on_no_other_name(last: float) -> None:
+    figure = plot_source_shift([shift(0.5, 0.4, last), shift(0.1, 0.1, last, dataset="digits")])
+    labels = figure.layout.annotations
+    assert [label.text.split("</span> ")[1] for label in labels] == ["textures", "digits", text("shift.bound.short")]
+    assert {label.x for label in labels} == {figure.layout.xaxis.range[1]}
+    assert {label.xanchor for label in labels} == {"left"}
+    low, middle, high = sorted(label.y for label in labels)
+    line = figure.layout.yaxis.range[1] * 16 / 260  # as high as a name
+    assert min(middle - low, high - middle) >= 0.99 * line
