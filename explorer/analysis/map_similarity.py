@@ -52,7 +52,7 @@ def structural_similarity(one: Map, other: Map, *, signed: bool) -> float:
     from skimage.metrics import structural_similarity as ssim  # takes half a second to import
 
     side = min(one.shape)
-    found = ssim(
+    found = ssim(  # type: ignore[no-untyped-call]
         *(values.astype(np.float64) / np.abs(values).max() for values in (one, other)),
         win_size=min(_WINDOW, side - 1 + side % 2),  # an odd number
         gaussian_weights=True,

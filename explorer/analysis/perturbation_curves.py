@@ -150,11 +150,12 @@ class _Asked:
 
 
 def _blurred(picture: Tensor) -> Tensor:
-    from torchvision.transforms.functional import gaussian_blur  # takes a second to import
+    from torchvision.transforms.functional import gaussian_blur  # type: ignore[import-untyped]
 
     deviation = min(picture.shape[2:]) / _BLURRED  # px
     window = 2 * math.ceil(3 * deviation) + 1  # px
-    return gaussian_blur(picture, [window, window], [deviation, deviation])  # (1, C, H, W)
+    blurred: Tensor = gaussian_blur(picture, [window, window], [deviation, deviation])
+    return blurred  # (1, C, H, W)
 
 
 def _mean_colour(picture: Tensor) -> Tensor:

@@ -238,4 +238,5 @@ def _drawn(values: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
     small = squares.mean((1, 3))  # (rows, columns)
     sizes = np.abs(small)
     end = float(np.quantile(sizes, 1 - PIXELS_ABOVE)) or float(sizes.max()) or 1.0
-    return np.round(100 * (small / end).clip(-1, 1)).astype(np.int8)
+    drawn: npt.NDArray[np.int8] = np.round(100 * (small / end).clip(-1, 1)).astype(np.int8)
+    return drawn
