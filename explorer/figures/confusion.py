@@ -19,6 +19,9 @@ _MOST_NAMED = 34
 """Classes that are named along an axis; of more, every second or third one is."""
 
 _LONGEST_NAME = 18
+_AROUND_PX, _LETTER_PX, _CELL_PX = 60, 6, 26
+"""What a matrix that can be read takes: a page that is narrower shows it in a box that scrolls."""
+
 _SCALE = ((0.0, "rgba(128, 128, 128, 0.10)"), (0.001, "rgba(0, 114, 178, 0.16)"), (1.0, "rgba(0, 114, 178, 1)"))
 """The page's ground shows through the light end, so that it is light on white and dark on black."""
 
@@ -86,6 +89,7 @@ def plot_confusion(examination: Examination, language: str = "en") -> go.Figure:
         yaxis={"title": text("confusion.axis.true", language), "range": [count - 0.5, -0.5], **axis},
         showlegend=False,
         margin={"t": 72},
+        meta={"least_px": _least_px(names)},
     )
     return figure
 
@@ -115,6 +119,10 @@ def _named(names: Sequence[str]) -> dict[str, object]:
     shown = names[:: math.ceil(len(names) / _MOST_NAMED)]
     ticks = {"tickmode": "array", "tickvals": list(shown), "ticktext": list(map(_short, shown))}
     return {"type": "category", "categoryorder": "array", "categoryarray": list(names), **ticks}
+
+
+def _least_px(names: Sequence[str]) -> int:
+    return _AROUND_PX + _LETTER_PX * max(len(_short(name)) for name in names) + _CELL_PX * min(len(names), _MOST_NAMED)
 
 
 def _short(name: str) -> str:

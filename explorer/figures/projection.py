@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -9,6 +11,7 @@ from explorer import units
 from explorer.examination_results import ProjectedNet, Projection
 from explorer.figures import style
 from explorer.figures.cluster_labels import cluster_labels, shown
+from explorer.figures.end_labels import escaped
 from explorer.figures.weights_titles import weights_title
 from explorer.language import text
 
@@ -32,6 +35,9 @@ _PANEL_PX = (270, 230)
 
 _MOST_IN_LEGEND = 24
 _GAP = 0.08
+_TITLE_LETTERS = 34
+"""In a line, so that it is not cut on a phone."""
+
 _NO_CHANGE = 0.02
 """Of a mean silhouette, which goes from -1 to 1: less is not called a change."""
 
@@ -104,7 +110,7 @@ def plot_projection(projection: Projection, language: str = "en") -> go.Figure:
     for label in labels:
         figure.add_annotation(label)
     figure.update_layout(
-        margin={"t": 40},
+        margin={"t": 52},
         legend={"y": -0.2, "yanchor": "top", "itemsizing": "constant"},
         meta={"panels": 2},
     )
@@ -141,7 +147,8 @@ def _title(projection: Projection, view: str, language: str) -> str:
     if view == "after":
         return text("projection.after", language)
     weights = weights_title(projection.before.weights, language) or text("projection.random", language)
-    return text("projection.before", language, weights=weights)
+    said = text("projection.before", language, weights=escaped(weights))
+    return "<br>".join(textwrap.wrap(said, _TITLE_LETTERS))
 
 
 def _axis(projection: Projection, net: ProjectedNet, number: int, language: str) -> str:

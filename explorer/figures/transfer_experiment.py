@@ -106,7 +106,7 @@ def _by_strategy(experiment: TransferExperiment, language: str) -> go.Figure:
     names = [_name(strategy, language) for strategy in strategies]
     amount = "".join(units.exact(round(_position(experiment, size))) for size in sizes)
     figure.update_layout(
-        xaxis={"title": text("experiment.axis.accuracy.of", language, size=amount), "range": [0, 102]},
+        xaxis={"title": text("experiment.axis.accuracy", language), "range": [0, 102]},
         yaxis={
             "title": text("experiment.axis.strategy", language),
             "type": "category",
@@ -114,6 +114,18 @@ def _by_strategy(experiment: TransferExperiment, language: str) -> go.Figure:
             "categoryarray": names,
             "range": [len(names) - 0.5, -0.5],
         },
+        annotations=[
+            {
+                "text": text("experiment.amount", language, size=amount),
+                "x": 0,
+                "xref": "paper",
+                "xanchor": "left",
+                "y": 1,
+                "yref": "paper",
+                "yanchor": "bottom",
+                "showarrow": False,
+            }
+        ],
         showlegend=False,
         uirevision=experiment.group,
     )

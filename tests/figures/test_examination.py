@@ -310,7 +310,10 @@ def test_names_never_lie_on_each_other() -> None:
 )
 def test_titles_call_weights_as_people_do(weights: str, said: str) -> None:
     before = replace(projection().before, weights=weights)
-    titles = [label.text for label in plot_projection(replace(projection(), before=before)).layout.annotations]
+    titles = [
+        label.text.replace("<br>", " ")
+        for label in plot_projection(replace(projection(), before=before)).layout.annotations
+    ]
     assert f"<b>before: {said}</b>" in titles
     assert f"<title>{html.escape(said)} on digits</title>" in examination_html(replace(FOUND, weights=weights))
     assert "ResNet-20 (CIFAR), explorer 제공 가중치" in weights_title("shipped:resnet20", "ko")
@@ -357,3 +360,10 @@ def test_a_page_that_is_handed_on_does_not_say_where_the_data_lay() -> None:
     page = examination_html(replace(FOUND, dataset="/home/ann/secret/pets"))
     assert "on pets</title>" in page
     assert "secret" not in page
+
+
+def test_a_matrix_says_how_narrow_it_can_be_read() -> None:
+    """Long names take room beside the cells; a phone scrolls then."""
+    digits = plot_confusion(examination(np.eye(10, dtype=int).tolist(), [str(digit) for digit in range(10)]))
+    long = plot_confusion(examination(np.eye(10, dtype=int).tolist(), [f"cassette player {n}" for n in range(10)]))
+    assert digits.layout.meta["least_px"] < 340 < long.layout.meta["least_px"]

@@ -173,6 +173,8 @@
         }
         layout.height *= 1.8;
       }
+      const least = layout.meta && layout.meta.least_px; // narrower it cannot be read: it scrolls instead
+      plot.style.minWidth = least ? least + "px" : "";
       plot.style.height = layout.height + "px";
       plot.setAttribute("role", "img");
       plot.setAttribute("aria-label", card.caption || card.name);
