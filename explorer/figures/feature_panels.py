@@ -53,7 +53,7 @@ def panels(results: Sequence[object], columns: int, rows: int, cell_height: floa
         message = f"{len(results)} nets are not possible: draw 1 or 2 beside each other."
         raise ConfigError(message, key="feature_nets", count=len(results), most=MOST_NETS)
     two = len(results) == MOST_NETS
-    side = (560 if two else 640) / columns  # px of a tile on a wide page
+    side = (470 if two else 640) / columns  # px of a tile on a wide page
     figure = style.figure(round(min(720, rows * cell_height * side + _ROOM_PX)))
     figure.update_layout(
         showlegend=False, dragmode=False, meta={"panels": 2} if two else None, margin={"t": 56, "l": 48, "r": 12}

@@ -83,7 +83,7 @@ def plot_filters(found: Sequence[Filters], *, names: Sequence[str] = (), languag
             uri = pixels_uri(tile(one.values[index]), max(1, _TILE_PX // longest))
             add_tile(figure, number, uri, column + GAP / 2, top + GAP / 2, wide, tall)
             middles.append((column + 0.5, top + 0.5))
-        labels = [f"±{units.magnitude(float(one.largest[index]))}" for index in chosen]
+        labels = [f"±{_short(float(one.largest[index]))}" for index in chosen]
         hovers = [_range(one, index, language) for index in chosen]
         add_labels(figure, number, middles, labels, (1 + _LABEL - GAP) / 2, hovers)
         height, width = one.values.shape[2:]
@@ -108,6 +108,11 @@ def tile(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
         values = np.repeat(values.mean(axis=0, keepdims=True), _COLOURS, axis=0)
     scaled = 128 + 127 * values.transpose(1, 2, 0) / largest
     return np.round(scaled).astype(np.uint8)
+
+
+def _short(weight: float) -> str:
+    """As there is room for below a small tile."""
+    return f"{weight:.2f}" if weight >= 0.01 else units.magnitude(weight)
 
 
 def _range(one: Filters, index: int, language: str) -> str:

@@ -182,9 +182,9 @@ def describe_unit_pictures(
         sentences.append(
             text(f"features.pictures.{'caption' if one.share_done == 1 else 'so_far'}", language, **values)
         )
-        sentences.append(_what_is_seen(one, language))
         answering = [unit for unit in one.units if unit.best]
         if answering:
+            sentences.append(_what_is_seen(one, language))
             first = answering[0]
             shares = {"unit": first.unit, "above_zero": units.percent(first.above_zero)}
             shares |= {"value": units.magnitude(first.best[0].value), "median": units.magnitude(first.median)}

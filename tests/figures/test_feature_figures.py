@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import itertools
 
@@ -240,7 +241,7 @@ def test_filters_are_drawn_strongest_first_with_their_scale_below() -> None:
     for image, index in zip(figure.layout.images, (1, 0, 2), strict=True):
         drawn = opened(image.source)
         np.testing.assert_array_equal(drawn, np.kron(tile(found.values[index]), np.ones((21, 21, 1))))
-    assert words_of(figure) == [["±1", "±0.5", "±0.05"]]
+    assert words_of(figure) == [["±1.00", "±0.50", "±0.05"]]
     [points] = [trace for trace in figure.data if trace.mode == "markers"]
     assert list(points.customdata) == [
         "filter 1: weights from −1 to 1",
@@ -284,6 +285,8 @@ def test_many_filters_are_cut_and_light() -> None:
     figure = plot_filters([many, many])
     assert len(figure.layout.images) == 128
     assert len(figure.to_json()) < MOST_BYTES
+    weak = Filters("resnet18", "conv1", (2, 2), many.values / 10_000)
+    assert words_of(plot_filters([weak]))[0][0].endswith("× 10⁻⁴")
     assert "The 64 strongest are drawn." in describe_filters([many])
 
 
@@ -353,6 +356,10 @@ def test_sentences_about_pictures_are_computed() -> None:
     assert "Above 0 on none of these pictures: 1 of 32 channels." in said
     assert "one class" not in said
     assert "among the first 3 of 8" in describe_unit_pictures([unit_pictures(seen=3)])
+    silent = dataclasses.replace(unit_pictures(), units=unit_pictures().units[2:], silent=32)
+    assert "32 of 32 channels" in describe_unit_pictures([silent])
+    assert "receptive field" not in describe_unit_pictures([silent])
+    assert not plot_unit_pictures([silent], PICTURES).layout.images
     unknown = describe_unit_pictures([unit_pictures(None)])
     assert "sees the whole picture from every place" in unknown
     large = ReceptiveField(Field1d(-200, 200, 4), Field1d(-200, 200, 4), 1)
