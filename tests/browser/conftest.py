@@ -287,7 +287,7 @@ class Visitor:
 
     def drawn(self, chart: str) -> Locator:
         """A chart card, once its plot is there; it may be asked for only when somebody scrolls to it."""
-        self.find(f"#{chart}").scroll_into_view_if_needed()
+        self.find(f"#{chart}").evaluate("node => node.scrollIntoView({ block: 'nearest' })")
         plot = self.find(f"#{chart} .plot[data-drawn=yes]")
         expect(plot).to_be_visible()
         return self.find(f"#{chart}")
