@@ -14,7 +14,8 @@ def test_the_gradient_of_two_nets_by_depth(visit: Visit) -> None:
     caption = visitor.caption("flow-curves")
     assert "textures" in caption
     assert visitor.find("#flow-curves .plot .scatterlayer .trace").count() == 2
-    assert "layer1.0" in visitor.find("#flow-identity .plot").inner_text()
+    visitor.drawn("flow-identity")
+    assert visitor.find("#flow-identity .plot .scatterlayer .trace").count() == 3
     visitor.choose("flow-quantity", "standard deviation of the responses")
     visitor.wait_for_query("flow.show=std")
     expect(visitor.find("#flow-curves figcaption")).not_to_have_text(caption)
@@ -23,13 +24,16 @@ def test_the_gradient_of_two_nets_by_depth(visit: Visit) -> None:
 
 def test_a_block_is_dropped_and_put_back(visit: Visit) -> None:
     visitor = visit("/?tab=shortcuts&cut=shipped:resnet20")
-    whole = visitor.caption("shortcuts-flow")
-    visitor.find("#shortcuts-drop").click()
-    expect(visitor.find("#shortcuts-flow figcaption")).not_to_have_text(whole)
-    assert re.search(r"\d+(\.\d)? %", visitor.words("#shortcuts-figures"))
-    expect(visitor.find("#shortcuts-branch input[type=number]")).to_have_value("0")
+    dropped = visitor.caption("shortcuts-flow")
+    assert "is dropped" in dropped
+    figures = visitor.words("#shortcuts-figures")
+    assert re.search(r"\d+(\.\d)? %", figures)
     visitor.find("#shortcuts-restore").click()
-    expect(visitor.find("#shortcuts-flow figcaption")).to_have_text(whole)
+    visitor.wait_for_query("cut.branch=1")
+    expect(visitor.find("#shortcuts-figures")).not_to_have_text(figures)
+    expect(visitor.find("#shortcuts-flow figcaption")).not_to_contain_text("is dropped")
+    visitor.find("#shortcuts-drop").click()
+    expect(visitor.find("#shortcuts-flow figcaption")).to_contain_text("is dropped")
 
 
 def test_a_landscape_comes_coarse_to_fine_and_stops(visit: Visit) -> None:
