@@ -23,7 +23,10 @@ from explorer.saliency_check_results import PerturbationCurves
 BASELINES = ("blur", "mean")
 """What a picture can be replaced by: itself, blurred; its mean colour."""
 
-_BATCH = 16
+_MOST_AT_ONCE = 64
+_PIXELS_AT_ONCE = 2**18
+"""Pictures and pixels that go through the net at once: 5 pictures of 224 px. More need memory and are no quicker."""
+
 _MOST_STEPS = 1000
 _MOST_ORDERS = 50
 _BLURRED = 20
@@ -97,8 +100,9 @@ def perturbation_curves(
     whole, emptied = asked.answers([(ranks, 0), (ranks, ranks.size)])
     jobs = [(order, int(count)) for order, some in cuts for count in some[1:-1]]
     between: list[float] = []
-    for start in range(0, len(jobs), _BATCH):
-        between += asked.answers(jobs[start : start + _BATCH])
+    at_once = max(1, min(_MOST_AT_ONCE, _PIXELS_AT_ONCE // ranks.size))
+    for start in range(0, len(jobs), at_once):
+        between += asked.answers(jobs[start : start + at_once])
         if on_progress is not None:
             on_progress(len(between) / len(jobs))
     deletion, insertion, *random = np.reshape(between, (len(cuts), -1))

@@ -179,7 +179,7 @@ def test_how_many_go_through_the_net_at_once_changes_nothing(monkeypatch: pytest
     net, picture = create_model(read_net("resnet8"), seed=1).eval(), torch.randn(1, 3, 32, 32)
     found = saliency(net, picture, target=4)
     many = perturbation_curves(net, picture, found, steps=5)
-    monkeypatch.setattr(module, "_BATCH", 1)
+    monkeypatch.setattr(module, "_PIXELS_AT_ONCE", 1)
     single = perturbation_curves(net, picture, found, steps=5)
     for name in ("deletion", "insertion", "random"):
         np.testing.assert_allclose(getattr(many, name), getattr(single, name), atol=1e-5)
