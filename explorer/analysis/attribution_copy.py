@@ -32,7 +32,7 @@ def own_copy(net: nn.Module) -> nn.Module:
     >>> copied[0] is net[0], copied[0].weight is net[0].weight, copied.training, net.training
     (False, True, False, True)
     """
-    return _copied(net, {}).eval()
+    return _copied(net, {})
 
 
 def _copied(module: nn.Module, known: dict[int, nn.Module]) -> nn.Module:
@@ -49,6 +49,7 @@ def _copied(module: nn.Module, known: dict[int, nn.Module]) -> nn.Module:
     for name, value in inside.items():
         if isinstance(value, MethodType) and value.__self__ is module:
             inside[name] = MethodType(value.__func__, copied)  # a method kept as an attribute
+    inside["training"] = False
     copied.__dict__.update(inside)
     return copied
 

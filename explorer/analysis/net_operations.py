@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 
 from explorer.analysis.attribution_copy import own_copy
 
@@ -26,18 +26,20 @@ RULED = (
 
 _LINEAR = frozenset(
     {
-        *("convolution", "native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit_no_training"),
-        *("addmm", "mm", "linear", "add", "add_", "sub", "sub_", "neg", "mean", "sum"),
-        *("avg_pool2d", "_adaptive_avg_pool2d", "adaptive_avg_pool2d", "upsample_nearest2d", "upsample_bilinear2d"),
-        *("view", "_unsafe_view", "reshape", "flatten", "t", "transpose", "permute", "expand", "contiguous"),
-        *("clone", "detach", "alias", "_to_copy", "copy_", "cat", "constant_pad_nd", "slice", "select", "squeeze"),
-        *("unsqueeze", "index_select", "split", "chunk", "unbind", "as_strided", "empty", "empty_like", "zeros"),
+        *("conv1d", "conv2d", "conv3d", "conv_transpose2d", "linear", "matmul", "batch_norm"),
+        *("add", "radd", "iadd", "sub", "isub", "neg", "sum", "mean"),
+        *("avg_pool2d", "adaptive_avg_pool2d", "interpolate", "dropout", "dropout2d", "pad", "constant_pad_nd"),
+        *("view", "reshape", "flatten", "unflatten", "t", "transpose", "permute", "expand", "contiguous", "get"),
+        *("clone", "detach", "to", "float", "cat", "concat", "stack", "getitem", "select", "narrow", "squeeze"),
+        *("unsqueeze", "index_select", "split", "chunk", "unbind", "roll", "flip", "zeros_like", "new_zeros"),
     }
 )
-_LINEAR_BY_A_NUMBER = frozenset({"mul", "mul_", "div", "div_"})
-"""Linear in a picture where one of the two is a number or a weight."""
+"""Linear in the picture, with weights and statistics as they are."""
 
-_RELU = frozenset({"relu", "relu_", "clamp_min", "clamp_min_", "threshold", "threshold_"})
+_BY_A_NUMBER = frozenset({"mul", "rmul", "imul", "div", "truediv", "itruediv"})
+"""Linear where the other factor, or the divisor, is a number or a weight."""
+
+_RELU = frozenset({"relu", "clamp_min", "threshold"})
 
 
 @dataclass
@@ -83,7 +85,7 @@ def _seen(copied: nn.Module, x: Tensor) -> Operations:
     return found
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(TorchFunctionMode):
     def __init__(self, found: Operations) -> None:
         super().__init__()
         self.found = found
@@ -100,23 +102,27 @@ class _Watch(TorchDispatchMode):
     def left(self, module: nn.Module, given: Any, output: Any) -> None:
         self.inside.pop()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if isinstance(result, Tensor | tuple | list):  # else it asks for a shape and the like
+            self._note(getattr(func, "__name__", str(func)).strip("_"), args, kwargs)
+        return result
+
+    def _note(self, name: str, args: Any, kwargs: Any) -> None:
         within = self.inside[-1] if self.inside else None
-        ruled = type(within) in RULED and not getattr(within, "return_indices", False)
         if name in _RELU and not isinstance(within, nn.ReLU):
-            self.found.relu_functions.append(name.rstrip("_"))
-        if not ruled and not _is_linear(name, args):
-            what = f"{name.rstrip('_')} in {type(within).__name__}"
-            if what not in self.found.without_rule:
-                self.found.without_rule.append(what)
-        return func(*args, **(kwargs or {}))
+            self.found.relu_functions.append(name)
+        ruled = type(within) in RULED and not getattr(within, "return_indices", False)
+        what = f"{name} in {type(within).__name__}"
+        if not ruled and not _is_linear(name, args, kwargs) and what not in self.found.without_rule:
+            self.found.without_rule.append(what)
 
 
-def _is_linear(name: str, args: Any) -> bool:
-    if name in _LINEAR_BY_A_NUMBER:
-        given = args[1:] if name.startswith("div") else args
-        return sum(isinstance(one, Tensor) and not isinstance(one, nn.Parameter) for one in given) < (
-            1 if name.startswith("div") else 2
-        )
+def _is_linear(name: str, args: Any, kwargs: Any) -> bool:
+    if name in _BY_A_NUMBER:
+        given = [isinstance(one, Tensor) and not isinstance(one, nn.Parameter) for one in args]
+        return not all(given) if "mul" in name else not given[-1]
+    if name == "batch_norm":
+        return not (args[5] if len(args) > 5 else kwargs.get("training", False))
     return name in _LINEAR

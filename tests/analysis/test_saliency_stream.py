@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
+import skimage.segmentation  # noqa: F401  # it changes what is warned of when it is imported
 import torch
 from torch import Tensor, nn
 from torchvision.models import resnet18
