@@ -208,7 +208,7 @@ def _held_so_far(check: SanityCheck, language: str) -> list[str]:
     if not held:
         return []
     lowest = min(_kept(step) for step in held)
-    return [text("sanity.held", language, stage=held[-1].stage, lowest=f"{lowest:.2f}", count=len(held))]
+    return [text("sanity.held", language, stage=held[-1].stage, lowest=f"{lowest:.2f}")]
 
 
 def _largest_fall(check: SanityCheck, language: str) -> list[str]:
