@@ -17,6 +17,7 @@ from explorer.app import (
     flow_choice,
     landscape_choice,
     lesson_choice,
+    saliency_choice,
     shortcuts_choice,
     training_options,
     transfer_choice,
@@ -26,6 +27,7 @@ from explorer.app.flow_choice import FlowChoice
 from explorer.app.landscape_choice import LandscapeChoice
 from explorer.app.lesson_choice import LessonChoice
 from explorer.app.problems import sentence
+from explorer.app.saliency_choice import SaliencyChoice
 from explorer.app.shortcuts_choice import ShortcutsChoice
 from explorer.app.transfer_choice import TransferChoice
 from explorer.config import OPTION_NAMES, ModelConfig
@@ -44,6 +46,7 @@ DEFAULT_TRANSFER = TransferChoice()
 DEFAULT_FLOW = FlowChoice()
 DEFAULT_LANDSCAPE = LandscapeChoice()
 DEFAULT_SHORTCUTS = ShortcutsChoice()
+DEFAULT_SALIENCY = SaliencyChoice()
 _RUN = re.compile(r"[0-9a-f]{1,32}")
 MOST_RUNS = 40
 
@@ -68,6 +71,7 @@ class PageState:
         flow: what is chosen in the Gradient flow tab.
         landscape: what is chosen in the Landscape tab.
         shortcuts: what is chosen in the Shortcuts tab.
+        saliency: what is chosen in the Saliency tab.
         problems: what was not understood, a sentence each.
     """
 
@@ -86,6 +90,7 @@ class PageState:
     flow: FlowChoice = DEFAULT_FLOW
     landscape: LandscapeChoice = DEFAULT_LANDSCAPE
     shortcuts: ShortcutsChoice = DEFAULT_SHORTCUTS
+    saliency: SaliencyChoice = DEFAULT_SALIENCY
     problems: tuple[str, ...] = field(default=(), compare=False)
 
 
@@ -112,6 +117,7 @@ def to_query(state: PageState) -> str:
     pairs += flow_choice.pairs(state.flow)
     pairs += landscape_choice.pairs(state.landscape)
     pairs += shortcuts_choice.pairs(state.shortcuts)
+    pairs += saliency_choice.pairs(state.saliency)
     return "?" + urlencode(pairs)
 
 
@@ -158,6 +164,7 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
     flow = flow_choice.taken_from(given, problems, language)
     landscape = landscape_choice.taken_from(given, problems, language)
     shortcuts = shortcuts_choice.taken_from(given, problems, language)
+    saliency = saliency_choice.taken_from(given, problems, language)
     for name in given:
         # Gradio's own parameters begin with two underscores or name its theme.
         if not name.startswith("__") and name not in {"view", "deep_link", "session_hash"}:
@@ -171,6 +178,7 @@ def from_query(query: str, tabs: tuple[str, ...], language: str = "en") -> PageS
         flow=flow,
         landscape=landscape,
         shortcuts=shortcuts,
+        saliency=saliency,
         problems=tuple(problems),
     )
 

@@ -26,6 +26,7 @@ from explorer.app.flow import build_flow_tab
 from explorer.app.landscape import build_landscape_tab
 from explorer.app.problems import PartlyDoneError, reported, sentence
 from explorer.app.runs import build_runs_tab
+from explorer.app.saliency_layout import build_saliency_tab
 from explorer.app.shortcuts_layout import build_shortcuts_tab
 from explorer.app.sources import build_sources_tab
 from explorer.app.tab import Binding, Tab
@@ -45,6 +46,7 @@ TABS: dict[str, Callable[[PageState, str], Tab]] = {
     "flow": build_flow_tab,
     "landscape": build_landscape_tab,
     "shortcuts": build_shortcuts_tab,
+    "saliency": build_saliency_tab,
     "sources": build_sources_tab,
 }
 """The tabs in the order of the story."""

@@ -59,6 +59,14 @@ class Observed(Trained):
     called: str = ""
     is_trained: bool = True
 
+    def short_name(self, language: str = "en") -> str:
+        """The same in fewer words where nets of the same data stand beside each other; an untrained net is called so.
+
+        >>> observe("shipped:resnet18").short_name()
+        'ResNet-18'
+        """
+        return self.called if self.kind in ("shipped", "imagenet") else self.name(language)
+
     def name(self, language: str = "en") -> str:
         """What charts call it; an untrained net is called so.
 
@@ -190,6 +198,10 @@ def gallery(net: Trained, count: int = 128) -> tuple[list[Pixels], tuple[str, ..
     Returns:
         Squares as the net sees them, uint8 (size, size, 3), and the name of each one's class; no names for crops, which
         are taken where the net's data is not on this machine.
+
+    >>> pictures, classes = gallery(observe("shipped:resnet18"), 10)
+    >>> len(pictures), pictures[0].shape
+    (10, (112, 112, 3))
     """
     size = net.config.image_size
     if not (net.dataset and is_available(net.dataset)):
@@ -207,6 +219,10 @@ def prepared_whole(net: Trained, pictures: Sequence[Pixels]) -> Tensor:
     """Square pictures as a net takes them, nothing cut off, float (N, C, size, size).
 
     Two nets of different margins see the same of them, and a place is a place in the picture.
+
+    >>> import explorer
+    >>> prepared_whole(observe("shipped:resnet20"), [explorer.photograph("rocket")]).shape
+    torch.Size([1, 3, 32, 32])
     """
     size = net.config.image_size
     squares = [torch.from_numpy(square(picture, size).copy()) for picture in pictures]
@@ -225,6 +241,10 @@ def as_seen(net: Trained, picture: Pixels) -> Pixels:
     Args:
         net: what `observe` or `load_trained` gave.
         picture: uint8 (H, W, 3), of any size.
+
+    >>> import explorer
+    >>> as_seen(observe("shipped:resnet18"), explorer.photograph("rocket")).shape
+    (448, 448, 3)
     """
     size = net.config.image_size
     side = net.side or size
@@ -274,7 +294,8 @@ def saliency_of(
             asked = target if not number or isinstance(target, int) or target in net.classes else None
             where = layer if not number else _counterpart(layer, layers_of(net.model))
             named: dict[str, Any] = {"method": method, "target": asked, "layer": where, "classes": net.classes}
-            streams[number] = saliency_stream(net.model, prepare(net, [picture]), **named)
+            x = prepare(net, [picture]).contiguous()  # DeepLift has no rule for what other memory formats need
+            streams[number] = saliency_stream(net.model, x, **named)
             stack.enter_context(closing(streams[number]))  # type: ignore[type-var]
         latest: dict[int, Attribution] = {}
         while streams:
