@@ -14,7 +14,20 @@ import typer
 import explorer
 from explorer import writers
 from explorer.catalog import entries, find_entry
-from explorer.cli import advise, data, examine, gradflow, landscape, lesson, output, runs, training, transfer, weights
+from explorer.cli import (
+    advise,
+    data,
+    examine,
+    gradflow,
+    landscape,
+    lesson,
+    output,
+    runs,
+    saliency,
+    training,
+    transfer,
+    weights,
+)
 from explorer.cli.options import Format, Net, with_model_options
 from explorer.errors import ConfigError, ExplorerError, join_or
 from explorer.language import LANGUAGES
@@ -285,3 +298,4 @@ app.command()(transfer.probe)
 app.command()(transfer.predict)
 app.command()(gradflow.gradflow)
 app.command()(landscape.landscape)
+app.command()(saliency.saliency)
