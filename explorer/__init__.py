@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from explorer.analysis.perturbation_curves import perturbation_curves as perturbation_curves
     from explorer.analysis.receptive_field import receptive_field as receptive_field
     from explorer.analysis.saliency import saliency as saliency
+    from explorer.analysis.saliency import saliency_stream as saliency_stream
     from explorer.analysis.sanity_check import sanity_check as sanity_check
     from explorer.analysis.shortcut_surgery import operated as operated
     from explorer.analysis.top_pictures import top_pictures as top_pictures
@@ -140,7 +141,11 @@ if TYPE_CHECKING:
     from explorer.figures.rate_range import plot_rate_range as plot_rate_range
     from explorer.figures.rate_range import rate_range_data as rate_range_data
     from explorer.figures.saliency import describe_saliency as describe_saliency
+    from explorer.figures.saliency import method_name as method_name
     from explorer.figures.saliency import plot_saliency as plot_saliency
+    from explorer.figures.saliency_strip import plot_saliencies as plot_saliencies
+    from explorer.figures.saliency_strip import plot_saliency_strip as plot_saliency_strip
+    from explorer.figures.saliency_strip import saliencies_data as saliencies_data
     from explorer.figures.sanity_check import describe_sanity_check as describe_sanity_check
     from explorer.figures.sanity_check import plot_sanity_check as plot_sanity_check
     from explorer.figures.sanity_check import sanity_check_data as sanity_check_data
@@ -184,6 +189,12 @@ if TYPE_CHECKING:
     from explorer.lessons.landscape import landscape_of as landscape_of
     from explorer.lessons.landscape import landscapes_of as landscapes_of
     from explorer.lessons.landscape import path_of as path_of
+    from explorer.lessons.observed import Observed as Observed
+    from explorer.lessons.observed import as_seen as as_seen
+    from explorer.lessons.observed import gallery as gallery
+    from explorer.lessons.observed import observe as observe
+    from explorer.lessons.observed import prepared_whole as prepared_whole
+    from explorer.lessons.observed import saliency_of as saliency_of
     from explorer.lessons.one_block import one_block as one_block
     from explorer.lessons.one_block import one_block_steps as one_block_steps
     from explorer.lessons.patients import surgery_patient as surgery_patient
@@ -266,6 +277,7 @@ _HOMES = {
     "LandscapeStep": "explorer.landscape_results",
     "LossPath": "explorer.landscape_results",
     "ModelConfig": "explorer.config",
+    "Observed": "explorer.lessons.observed",
     "PerturbationCurves": "explorer.saliency_check_results",
     "RunStore": "explorer.training.runs",
     "SanityCheck": "explorer.saliency_check_results",
@@ -278,6 +290,7 @@ _HOMES = {
     "WeightsCard": "explorer.cards",
     "adapt_to_data": "explorer.training.fitting",
     "advise": "explorer.lessons.advice",
+    "as_seen": "explorer.lessons.observed",
     "batch_errors_data": "explorer.figures.learning_curves",
     "before_training": "explorer.training.projecting",
     "bottleneck_block": "explorer.analysis.calculators",
@@ -366,6 +379,7 @@ _HOMES = {
     "flow_record": "explorer.training.flow_recording",
     "fold": "explorer.tables",
     "follow": "explorer.progress",
+    "gallery": "explorer.lessons.observed",
     "gradient_flow": "explorer.analysis.gradient_flow",
     "identity_data": "explorer.figures.identity_flow",
     "identity_flow": "explorer.analysis.identity_flow",
@@ -387,6 +401,8 @@ _HOMES = {
     "load_backbone": "explorer.training.backbones",
     "load_dataset": "explorer.training.data",
     "load_trained": "explorer.training.trained",
+    "method_name": "explorer.figures.saliency",
+    "observe": "explorer.lessons.observed",
     "one_block": "explorer.lessons.one_block",
     "one_block_data": "explorer.figures.one_block",
     "one_block_steps": "explorer.lessons.one_block",
@@ -430,7 +446,9 @@ _HOMES = {
     "plot_random_drops": "explorer.figures.block_drops",
     "plot_rate_range": "explorer.figures.rate_range",
     "plot_running": "explorer.figures.comparison",
+    "plot_saliencies": "explorer.figures.saliency_strip",
     "plot_saliency": "explorer.figures.saliency",
+    "plot_saliency_strip": "explorer.figures.saliency_strip",
     "plot_sanity_check": "explorer.figures.sanity_check",
     "plot_source_shift": "explorer.figures.source_shift",
     "plot_stage_probes": "explorer.figures.stage_probes",
@@ -439,6 +457,7 @@ _HOMES = {
     "plot_unit_pictures": "explorer.figures.unit_pictures",
     "predict": "explorer.training.predicting",
     "prepare": "explorer.training.predicting",
+    "prepared_whole": "explorer.lessons.observed",
     "probe_stages": "explorer.training.stage_probes",
     "progress_words": "explorer.progress",
     "project_features": "explorer.training.projecting",
@@ -457,7 +476,10 @@ _HOMES = {
     "run_experiment": "explorer.lessons.transfer_experiment",
     "run_lesson": "explorer.lessons.degradation",
     "running_data": "explorer.figures.comparison",
+    "saliencies_data": "explorer.figures.saliency_strip",
     "saliency": "explorer.analysis.saliency",
+    "saliency_of": "explorer.lessons.observed",
+    "saliency_stream": "explorer.analysis.saliency",
     "sanity_check": "explorer.analysis.sanity_check",
     "sanity_check_data": "explorer.figures.sanity_check",
     "save_figure": "explorer.figures.saving",
