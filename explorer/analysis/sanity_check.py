@@ -22,6 +22,9 @@ from explorer.models.net import Net
 from explorer.models.stages import Stage, stages
 from explorer.saliency_check_results import SanityCheck, SanityStep
 
+SEED = 181003292
+"""Of the random weights: none that a net is likely to have started from."""
+
 _MOST_SEED = 2**63 - 1
 
 
@@ -33,7 +36,7 @@ def sanity_check(
     target: int | str | None = None,
     classes: Sequence[str] = (),
     layer: str | None = None,
-    seed: int = 0,
+    seed: int = SEED,
 ) -> Iterator[SanityCheck]:
     """The map of one picture while a net's stages get initial weights again, from the head down to the first layers.
 
@@ -48,14 +51,15 @@ def sanity_check(
         target: number or name of the class; default: the most probable one for the untouched net.
         classes: names of the net's outputs.
         layer: as in `saliency`.
-        seed: of the initial weights.
+        seed: of the random weights; another than the net's own: the weights that a training started from are like those
+            that it ended with, and those of an untrained net are the same.
 
     Yields:
         What is known so far: the untouched map, then one more stage a step. While a slow method is at work on a map,
         the same steps come again with a larger `share_done`: closing the iterator stops it there.
 
     Raises:
-        ConfigError: the net is not one of this package, or the seed is out of range.
+        ConfigError: the net is not one of this package, or the seed is out of range or the net's own.
         UnknownNameError: there is no such method, class or layer; as in `saliency`, with the first step.
 
     >>> import explorer
@@ -74,6 +78,8 @@ def sanity_check(
         said = f"seed={str(seed)[:40]}"
         message = f"{said} is not possible: use a whole number from 0 to {_MOST_SEED}."
         raise ConfigError(message, key="range", said=said, low=0, high=_MOST_SEED)
+    if seed == net.config.seed:
+        raise ConfigError(f"seed={seed} is the one that the net started from: use another.")
     return _steps(net, picture, method, target, classes, layer, seed)
 
 
