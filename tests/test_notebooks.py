@@ -87,13 +87,14 @@ def outputs(notebook: Any) -> list[Any]:
 # ---------------------------------------------------------------- what is in them
 
 
-def test_there_are_five_and_make_opens_them() -> None:
+def test_there_are_six_and_make_opens_them() -> None:
     assert [path.name for path in NOTEBOOKS] == [
         "01_depth_and_small_filters.ipynb",
         "02_receptive_fields.ipynb",
         "03_degradation_and_residual_learning.ipynb",
         "04_gradient_flow.ipynb",
         "05_transfer_learning.ipynb",
+        "06_saliency.ipynb",
     ]
     makefile = (TOP / "Makefile").read_text(encoding="utf-8")
     assert re.search(r"^notebooks:.*\n\t.*jupyter lab notebooks$", makefile, re.MULTILINE)
