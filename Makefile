@@ -7,7 +7,7 @@ else
 BIN := $(VENV)/bin
 endif
 TEST_WORKERS ?= 2
-BENCHMARKS ?= layer_table step_cost startup first_chart choices training flow_recording
+BENCHMARKS ?= layer_table step_cost startup first_chart choices training flow_recording saliency
 
 # The first Python from 3.11 to 3.13 that is there; PYTHON=/path/to/python chooses another.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))

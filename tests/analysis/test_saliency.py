@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -40,6 +41,7 @@ def ours(name: str) -> nn.Module:
     return settled(create_model(read_net(name), seed=1))
 
 
+@functools.cache
 def theirs(make: Callable[..., nn.Module]) -> nn.Module:
     torch.manual_seed(0)
     return settled(make(num_classes=10))
