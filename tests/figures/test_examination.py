@@ -274,7 +274,7 @@ def test_names_stand_on_their_points_where_there_is_room() -> None:
         before=replace(projection().before, points=np.array([[0, 0], [50, 50], [100, 0]] * 10, dtype=np.float32)),
         after=replace(projection().after, points=np.zeros((30, 2), dtype=np.float32)),
     )
-    written = {view: {} for view in ("x", "x2")}
+    written: dict[str, dict[str, tuple[float, float]]] = {"x": {}, "x2": {}}
     for label in plot_projection(far).layout.annotations:
         if label.xref in written:
             written[label.xref][label.text] = (label.x, label.y)
