@@ -60,7 +60,7 @@ def default_layer(net: nn.Module, picture: Tensor | None = None) -> str:
         ExplorerError: no stage has a plane.
 
     >>> from explorer.models.create import create_model
-    >>> default_layer(create_model("resnet20")), default_layer(create_model("vgg_a:head=slim,image_size=32"))
+    >>> default_layer(create_model("resnet20")), default_layer(create_model("vgg_a", head="slim", image_size=32))
     ('layer3', 'features.15')
     """
     if not isinstance(net, Net):
