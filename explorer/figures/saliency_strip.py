@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +24,9 @@ _GAP, _LABEL = 0.06, 0.14
 """Room between tiles and for their titles, in widths of a tile."""
 
 _MOST_IN_A_ROW = 5
+_FEW, _FEWER = 26, 17
+"""Letters of a title that fit above a tile on a phone: of two side by side, and of more."""
+
 _SCALE_PX = 96
 
 
@@ -64,12 +69,14 @@ def plot_saliencies(
     signed = has_signs(attributions)
     rows = math.ceil(len(attributions) / _MOST_IN_A_ROW)
     columns = math.ceil(len(attributions) / rows)
+    broken = [_broken(title, _FEW if columns <= 2 else _FEWER) for title in titles]
+    label = _LABEL * max(title.count("<br>") + 1 for title in broken)
     figure = style.figure(_SCALE_PX + round(rows * 1150 / max(columns, 2.4)))
-    for number, (picture, one, title) in enumerate(zip(pictures, attributions, titles, strict=True)):
+    for number, (picture, one, title, words) in enumerate(zip(pictures, attributions, titles, broken, strict=True)):
         height, width = one.values.shape
         tall = height / width
         left = (number % columns) * (1 + _GAP)
-        top = (number // columns) * (1 + _GAP + _LABEL) + _LABEL
+        top = (number // columns) * (1 + _GAP + label) + label
         add_picture(figure, picture, (tall, 1.0), left=left, top=top)
         figure.add_heatmap(
             z=heights(one),
@@ -83,7 +90,15 @@ def plot_saliencies(
             hovertemplate="%{z} %<extra>%{fullData.name}</extra>",
         )
         figure.add_annotation(
-            text=title, x=left, y=top, xanchor="left", yanchor="bottom", showarrow=False, borderpad=0, font={"size": 12}
+            text=words,
+            x=left,
+            y=top,
+            xanchor="left",
+            yanchor="bottom",
+            align="left",
+            showarrow=False,
+            borderpad=0,
+            font={"size": 12 if columns <= 2 else 11},
         )
     ends = colours(signed)
     figure.update_layout(
@@ -91,8 +106,9 @@ def plot_saliencies(
         yaxis={
             "visible": False,
             "constrain": "domain",
-            "range": [rows * (1 + _GAP + _LABEL) - _GAP, 0],
+            "range": [rows * (1 + _GAP + label) - _GAP, 0],
             "scaleanchor": "x",
+            "constraintoward": "top",
         },
         coloraxis={
             "colorscale": ends["colorscale"],
@@ -103,8 +119,27 @@ def plot_saliencies(
         dragmode=False,
         showlegend=False,
         margin={"t": 8, "b": _SCALE_PX, "l": 8, "r": 8},
+        # On a narrow page as high as the tiles are: (height for a width of 1, and px for the scale).
+        meta={"tiles": [(rows * (1 + _GAP + label) - _GAP) / (columns * (1 + _GAP) - _GAP), _SCALE_PX + 16]},
     )
     return figure
+
+
+def _broken(title: str, most: int) -> str:
+    """A long title in two lines as equal as its words allow; letters of Korean count twice.
+
+    >>> _broken("ResNet-18, trained on Imagenette", 26), _broken("Grad-CAM", 17)
+    ('ResNet-18, trained<br>on Imagenette', 'Grad-CAM')
+    """
+
+    def wide(words: str) -> int:
+        return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in words)
+
+    places = [match.start() for match in re.finditer(r" |(?<=\w)\(", title)]
+    if wide(title) <= most or not places:
+        return title
+    at = min(places, key=lambda place: max(wide(title[:place]), wide(title[place:])))
+    return f"{title[:at]}<br>{title[at:].strip()}"
 
 
 def saliencies_data(attributions: Sequence[Attribution], titles: Sequence[str]) -> pd.DataFrame:

@@ -146,7 +146,9 @@
       const narrow = host.offsetWidth > 0 && host.offsetWidth < 500;
       const layout = themed(card.figure.layout);
       const square = layout.meta && layout.meta.square; // a picture: as high as it is wide, and its margins
-      if (square && host.offsetWidth) layout.height = Math.min(layout.height, host.offsetWidth - 70 + square);
+      const tiles = layout.meta && layout.meta.tiles; // pictures side by side: as high as they are in this width
+      if (tiles && host.offsetWidth) layout.height = Math.min(layout.height, tiles[0] * (host.offsetWidth - 16) + tiles[1]);
+      else if (square && host.offsetWidth) layout.height = Math.min(layout.height, host.offsetWidth - 70 + square);
       else layout.height = (layout.height || 320) + (narrow ? 14 * Math.min(6, card.figure.data.length) : 0);
       if (narrow) layout.font = { ...layout.font, size: 11 };
       if (layout.meta && layout.meta.labels) layout.annotations = labelled(layout);
