@@ -112,15 +112,17 @@ def _choices(chosen: SaliencyChoice, net: Any, answers: list[tuple[str, float]],
 
     if chosen.target and chosen.target not in net.classes:
         raise UnknownNameError("class", chosen.target, net.classes)
-    usual = text("look.layer.usual", language, layer=default_layer(net.model))
-    layers = [(usual, ""), *((name, name) for name in layers_of(net.model))]
+    usual, best = default_layer(net.model), answers[0][0]
+    layers = [
+        (text("look.layer.usual", language, layer=name) if name == usual else name, name)
+        for name in layers_of(net.model)
+    ]
     pictures = saliency_choice.picture_choices(chosen.picture, net.dataset, net.classes, language)
-    target = "" if chosen.target == answers[0][0] else chosen.target
-    classes = saliency_cards.class_choices(answers, target, language)
+    classes = saliency_cards.class_choices(answers, chosen.target, language)
     return Shown(
         pictures=gr.update(choices=pictures, value=chosen.picture),
-        classes=gr.update(choices=classes, value=target),
-        layers=gr.update(choices=layers, value=chosen.layer, visible=chosen.method in LAYERED),
+        classes=gr.update(choices=classes, value=chosen.target or best),
+        layers=gr.update(choices=layers, value=chosen.layer or usual, visible=chosen.method in LAYERED),
     )
 
 

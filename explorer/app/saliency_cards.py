@@ -26,12 +26,12 @@ def about(method: str, language: str) -> str:
 
 
 def class_choices(answers: list[tuple[str, float]], chosen: str, language: str) -> list[tuple[str, str]]:
-    """The most probable class by itself, then the next ones with their probabilities, and what is chosen."""
-    (best, share), *others = answers
-    listed = [(text("look.class.best", language, name=best, share=units.percent(share)), "")]
-    for rank, (name, share) in enumerate(others):
+    """The most probable classes with their probabilities, and what is chosen."""
+    listed = []
+    for rank, (name, share) in enumerate(answers):
         if rank < _MOST_LISTED or name == chosen:
-            listed.append((f"{name} · {units.percent(share)}", name))
+            words = f"{name} · {units.percent(share)}"
+            listed.append((words if rank else text("look.class.best", language, name=words), name))
     return listed
 
 

@@ -138,8 +138,9 @@ def test_answers_come_before_the_maps(language: str) -> None:
     assert "ResNet-18" in answers.answers
     assert "Plain-18" in answers.answers
     best = answers.classes["choices"][0]
-    assert best[1] == ""
+    assert best[1] == answers.classes["value"] == "church"
     assert "%" in best[0]
+    assert "church" in (maps[-1].maps or "")
     assert len(answers.classes["choices"]) == 10
     assert answers.layers["visible"]
     card = json.loads(maps[-1].maps or "")
