@@ -6,7 +6,9 @@ where a map is stopped on its way, and threads can ask one net at the same time.
 
 from __future__ import annotations
 
+import importlib
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -162,6 +164,7 @@ def _steps(
     classes: Sequence[str],
     seed: int,
 ) -> Iterator[Attribution]:
+    _load_captum()
     score = Score(own_copy(net), lambda logits: _class_number(target, classes, logits))
     with _computing():
         x = _where_the_net_is(net, picture)  # (1, C, H, W)
@@ -179,6 +182,13 @@ def _steps(
         if finding is None:
             return
         yield _attribution(net, method, finding, score, chosen, classes, (x.shape[2], x.shape[3]))
+
+
+def _load_captum() -> None:
+    with warnings.catch_warnings():
+        # Its progress bars, which nobody sees here, would miss ipywidgets in a notebook.
+        warnings.filterwarnings("ignore", "IProgress not found")
+        importlib.import_module("captum.attr")
 
 
 @contextmanager
