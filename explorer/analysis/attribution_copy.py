@@ -142,7 +142,7 @@ def _maker(module: nn.Module) -> Callable[[], nn.Module]:
 def _single(module: nn.Module) -> nn.Module:
     single = _copied(module, {})
     if hasattr(single, "inplace"):
-        single.inplace = False
+        vars(single)["inplace"] = False
     return single
 
 
