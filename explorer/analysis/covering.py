@@ -39,6 +39,9 @@ def occlusion(asked: Question) -> Iterator[Finding]:
     window, stride = window_of(height, width)
     starts = range(0, height - window + stride, stride)  # the last window may reach over the edge
     columns = _coverage(width, window, stride).to(x.device)  # (W,)
+    in_a_row = len(range(0, width - window + stride, stride))
+    work = _FEW**2 + in_a_row * len(starts)  # windows
+    yield Finding(coarse, _FEW**2 / work)
     total, covered = x.new_zeros(height, width), x.new_zeros(height, width)
     for done, number in enumerate(spread(len(starts)), start=1):
         rows = slice(starts[number], min(starts[number] + window, height))
@@ -62,8 +65,9 @@ def occlusion(asked: Question) -> Iterator[Finding]:
         # Every channel of a place has the same value: the mean over its windows in this row.
         total[rows] += found[0, 0] * columns
         covered[rows] += columns
-        share = done / len(starts)
-        yield Finding(_from_the_nearest_row(total, covered) if share > _ROWS_FOR_A_MAP else coarse, share)
+        enough = done > _ROWS_FOR_A_MAP * len(starts)
+        share = (_FEW**2 + done * in_a_row) / work
+        yield Finding(_from_the_nearest_row(total, covered) if enough else coarse, share)
 
 
 def _in_few_windows(asked: Question, known: Tensor) -> Tensor:
