@@ -21,7 +21,9 @@ _MOST_LISTED = 20
 
 def about(method: str, language: str) -> str:
     """What a method claims, what it costs, and what is to be kept in mind."""
-    said = "".join(f"<li>{html.escape(one)}</li>" for one in method_notes(method, language))
+    names = (text("look.claim", language), text("look.cost", language), text("look.caveat", language))
+    notes = zip(names, method_notes(method, language), strict=True)
+    said = "".join(f"<li><b>{html.escape(name)}</b> {html.escape(note)}</li>" for name, note in notes)
     return f'<ul class="plain">{said}</ul>'
 
 

@@ -272,8 +272,8 @@ def saliency_of(
         nets: what `observe` or `load_trained` gave.
         picture: uint8 (H, W, 3), of any size.
         method: one of `METHODS`.
-        target: number or name of the class. Default: each net's own most probable one. A further net that does not
-            have the class of that name is asked about its own most probable one, too.
+        target: number or name of the class. Default: the first net's most probable one. A further net that does not
+            have the class of that name is asked about its own most probable one.
         layer: whose output a CAM looks at; a further net without it looks at the same stage, or at its usual layer.
 
     Yields:
@@ -289,23 +289,28 @@ def saliency_of(
     ['parachute', 'parachute']
     """
     with ExitStack() as stack:
-        streams: dict[int, Iterator[Attribution]] = {}
-        for number, net in enumerate(nets):
-            asked = target if not number or isinstance(target, int) or target in net.classes else None
-            where = layer if not number else _counterpart(layer, layers_of(net.model))
-            named: dict[str, Any] = {"method": method, "target": asked, "layer": where, "classes": net.classes}
+
+        def opened(net: Trained, wanted: int | str | None, where: str | None) -> Iterator[Attribution]:
             x = prepare(net, [picture]).contiguous()  # DeepLift has no rule for what other memory formats need
-            streams[number] = saliency_stream(net.model, x, **named)
-            stack.enter_context(closing(streams[number]))  # type: ignore[type-var]
+            named: dict[str, Any] = {"method": method, "target": wanted, "layer": where, "classes": net.classes}
+            return stack.enter_context(closing(saliency_stream(net.model, x, **named)))  # type: ignore[type-var]
+
+        streams = {0: opened(nets[0], target, layer)}
         latest: dict[int, Attribution] = {}
         while streams:
-            for number, stream in list(streams.items()):  # in turns: the coarse maps of all nets come first
-                found = next(stream, None)
+            for number in range(len(nets)):  # in turns: the coarse maps of all nets come first
+                if number not in streams:
+                    continue
+                found = next(streams[number], None)
                 if found is None:
                     del streams[number]
-                else:
-                    latest[number] = found
-                    yield tuple(latest.values())
+                    continue
+                if not latest:  # now the class is known
+                    for other, net in enumerate(nets[1:], start=1):
+                        same = found.target_name if found.target_name in net.classes else None
+                        streams[other] = opened(net, same, _counterpart(layer, layers_of(net.model)))
+                latest[number] = found
+                yield tuple(latest.values())
 
 
 def _counterpart(layer: str | None, layers: Sequence[str]) -> str | None:

@@ -103,6 +103,21 @@ def test_both_nets_are_asked_about_the_same_class_and_stage_where_they_have_it()
     assert all(not module._forward_hooks for net in nets for module in net.model.modules())
 
 
+def test_without_a_class_all_are_asked_about_what_the_first_answers() -> None:
+    nets = [observe("shipped:resnet18"), observe("initial:resnet18")]
+    *_, maps = saliency_of(nets, photograph("rocket"))
+    assert maps[0].target_name == maps[1].target_name == "church"
+    assert maps[0].probability > 0.5 > maps[1].probability
+
+
+def test_slow_methods_come_coarse_first_and_in_turns() -> None:
+    nets = [observe("initial:resnet8"), observe("initial:plain8")]
+    steps = list(saliency_of(nets, photograph("rocket"), method="occlusion"))
+    assert [len(maps) for maps in steps[:3]] == [1, 2, 2]
+    assert steps[1][0].share_done < 1
+    assert [found.share_done for found in steps[-1]] == [1, 1]
+
+
 def test_what_the_first_net_does_not_know_is_said() -> None:
     nets = [observe("shipped:resnet20")]
     with pytest.raises(UnknownNameError, match="Unknown class 'church'"):
