@@ -13,7 +13,7 @@ from PIL import Image
 from explorer.app import saliency, saliency_choice, saliency_features, saliency_nets, training_data, uploads
 from explorer.app.address import PageState, from_query, to_query
 from explorer.app.saliency_choice import SaliencyChoice
-from explorer.app.saliency_parts import PARTS
+from explorer.app.saliency_parts import PARTS, Part
 from explorer.errors import ConfigError, ExplorerError, UnknownNameError
 
 STATE = PageState("saliency")
@@ -92,12 +92,12 @@ def test_what_cannot_be_chosen() -> None:
 
 def test_what_there_is_to_choose_from() -> None:
     run = ended("resnet20", name="mine")
-    nets = dict(map(reversed, saliency_choice.weights_choices("initial:resnet32", "en")))  # type: ignore[arg-type]
+    nets = {value: words for words, value in saliency_choice.weights_choices("initial:resnet32", "en")}
     assert nets["shipped:resnet18"] == "ResNet-18, trained on Imagenette"
     assert nets["initial:resnet18"] == "ResNet-18, initial weights: untrained"
     assert f"run:{run.run_id}" in nets
     assert "initial:resnet32" in nets
-    beside = dict(map(reversed, saliency_choice.beside_choices(SaliencyChoice(), "en")))  # type: ignore[arg-type]
+    beside = {value: words for words, value in saliency_choice.beside_choices(SaliencyChoice(), "en")}
     assert beside[f"before:{run.run_id}"] == "mine before training: untrained"
     assert {"", "none"} <= set(beside)
     assert saliency_choice.stages_of("shipped:resnet18") == ("stem", "layer1", "layer2", "layer3", "layer4")
@@ -193,13 +193,13 @@ def test_what_is_gone_or_unknown_is_said() -> None:
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_each_part_shows_both_nets_and_how_far_it_is(part: object, language: str) -> None:
-    steps = list(part.stream(PAIR, language))  # type: ignore[attr-defined]
+def test_each_part_shows_both_nets_and_how_far_it_is(part: Part, language: str) -> None:
+    steps = list(part.stream(PAIR, language))
     assert all("at-work" in busy for _, busy in steps[:-1])
     assert len(steps) >= 2
     charts, busy = steps[-1]
     assert busy == ""
-    assert len(charts) == len(part.heights)  # type: ignore[attr-defined]
+    assert len(charts) == len(part.heights)
     for chart in charts:
         card = json.loads(chart)
         assert card["figure"]["data"]

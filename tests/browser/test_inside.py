@@ -47,12 +47,28 @@ def test_a_landscape_comes_coarse_to_fine_and_stops(visit: Visit) -> None:
     assert visitor.caption("landscape-lines") == done
 
 
+def test_where_two_nets_see_a_class(visit: Visit) -> None:
+    visitor = visit("/?tab=saliency&s=shipped:resnet20&s.vs=initial:resnet20&s.picture=chelsea")
+    assert "initial weights: untrained" in visitor.caption("saliency-maps")
+    expect(visitor.find("#saliency-answers .note")).to_contain_text("Untrained")
+    expect(visitor.find("#saliency-class input")).to_have_value(re.compile("%, the most probable one$"))
+    visitor.choose("saliency-method", "Gradient")
+    visitor.wait_for_query("s.method=gradient")
+    expect(visitor.find("#saliency-maps figcaption")).to_contain_text("Gradient")
+    expect(visitor.find("#saliency-layer")).to_be_hidden()
+    visitor.find("#saliency-features-go").click()
+    assert "layer" in visitor.caption("saliency-features-0")
+    visitor.choose("saliency-picture", "Coffee")  # what was shown of the other picture goes
+    expect(visitor.find("#saliency-features-0 .plot")).to_be_hidden()
+
+
 @pytest.mark.parametrize(
     ("tab", "chart"),
     [
         ("landscape", "landscape-lines"),
         pytest.param("flow", "flow-curves", marks=pytest.mark.slow),
         pytest.param("shortcuts", "shortcuts-flow", marks=pytest.mark.slow),
+        pytest.param("saliency", "saliency-maps", marks=pytest.mark.slow),
     ],
 )
 def test_on_a_phone_nothing_sticks_out(visit: Visit, tab: str, chart: str) -> None:

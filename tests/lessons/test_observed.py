@@ -10,11 +10,14 @@ import torch
 from torch import nn
 
 from explorer import photograph, prepare
+from explorer.config import ModelConfig
 from explorer.errors import ExplorerError, UnknownNameError
 from explorer.lessons.observed import as_seen, class_picture, gallery, observe, prepared_whole, saliency_of
 from explorer.pictures import square
+from explorer.train_config import TrainConfig
+from explorer.training.loop import fit
 from explorer.training.runs import RunStore
-from explorer.training.trained import load_trained
+from explorer.training.trained import load_trained, weights_file
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +60,49 @@ def test_batch_norm_of_an_untrained_net_has_the_statistics_of_photographs() -> N
     assert net.classes[:2] == ("0", "1")
 
 
+DIGITS = ModelConfig("resnet8", num_classes=10, in_channels=1, image_size=8)
+
+
+def learned(store: RunStore, name: str, start: str | None = None) -> str:
+    """The id of a run that has learned some digits for an epoch."""
+    train = TrainConfig("digits", epochs=1, subset=4, batch_size=20, precision="float32", start_from=start)
+    run = store.create(DIGITS, train, name=name)
+    begun = None if start is None else weights_file(start, store)
+    for _ in fit(DIGITS, train, folder=store.folder(run.run_id), start_file=begun):
+        pass
+    return run.run_id
+
+
 def test_what_a_run_learned_beside_what_it_started_from(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs")
+    first = learned(store, "first")
+    tuned = learned(store, "tuned", start="first")
+    after, before = observe(tuned, store=store), observe(f"before:{tuned}", store=store)
+    assert (after.name("en"), before.name("en")) == ("tuned", "What tuned started from")
+    assert before.is_trained
+    original = observe(first, store=store).model.state_dict()
+    assert all(torch.equal(value, original[name]) for name, value in before.model.state_dict().items())
+    assert not torch.equal(after.model.state_dict()["conv1.weight"], original["conv1.weight"])
+    scratch = observe(f"before:{first}", store=store)
+    assert scratch.name("en") == "first before training: untrained"
+    assert not scratch.is_trained
+    *_, maps = saliency_of([after, before, scratch], photograph("coffee"), target=after.classes[3])
+    assert [found.target for found in maps] == [3, 3, 3]
+
+
+def test_of_data_that_is_here_a_class_is_shown(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs")
+    net = observe(learned(store, "first"), store=store)
+    picture = class_picture(net, net.classes[3])
+    assert picture.shape == (8, 8, 3)
+    pictures, classes = gallery(net, 20)
+    assert len(pictures) == len(classes) == 20
+    assert set(classes) == set(net.classes)
+    shown = [one for one, name in zip(pictures, classes, strict=True) if name == net.classes[3]]
+    assert any(np.array_equal(picture, one) for one in shown)
+
+
+def test_what_there_is_not_is_said(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "runs")
     with pytest.raises(UnknownNameError):
         observe("before:nothing", store=store)
