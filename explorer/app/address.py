@@ -219,12 +219,22 @@ def _config(
             config = ModelConfig(arch)
         except ExplorerError as error:
             problems.append(sentence(error, language))
+    options: dict[str, Any] = {}
     for name in OPTION_NAMES:
         value = given.pop(prefix + name, None)
         if value is None:
             continue
         try:
-            config = config.replace(**{name: read_option(name, value)})
+            options[name] = read_option(name, value)
+        except ExplorerError as error:
+            problems.append(sentence(error, language))
+    try:
+        return config.replace(**options)  # together: one may be possible only beside another
+    except ExplorerError:
+        pass
+    for name, one in options.items():
+        try:
+            config = config.replace(**{name: one})
         except ExplorerError as error:
             problems.append(sentence(error, language))
     return config

@@ -53,10 +53,11 @@ states = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(state=states, language=st.sampled_from(["en", "ko"]))
 @example(PageState("field", ModelConfig("resnet34", shortcut="A"), unit=(0, 0)), "en")
 @example(PageState("compare", ModelConfig("plain34"), ModelConfig("vgg_d")), "ko")
+@example(PageState("compare", other=ModelConfig("resnext50_32x4d", base_width=8).replace(width=0.125)), "en")
 def test_the_address_reopens_the_state(state: PageState, language: str) -> None:
     read = from_query(to_query(state), TABS, language)
     assert read == state
