@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from explorer.attribution_results import METHODS
 from explorer.cli import main
+from explorer.cli import saliency as command_file
 
 PAIR = ["saliency", "rocket", "--model", "plain18", "--model", "resnet18"]
 
@@ -68,3 +70,7 @@ def test_mistakes_get_a_sentence(command: list[str], said: str, capsys: pytest.C
     error = capsys.readouterr().err
     assert said in error
     assert "Traceback" not in error
+
+
+def test_the_command_knows_every_method() -> None:
+    assert METHODS == command_file._METHODS
