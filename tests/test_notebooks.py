@@ -39,14 +39,6 @@ APP_TAG = "skip-test"
 
 HANGUL = re.compile("[가-힣]")
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-each_by_itself = pytest.mark.parametrize(
-    "path",
-    # What trains keeps both cores busy, so that its time is its own only where nothing runs beside it.
-    [
-        pytest.param(path, id=path.stem, marks=[pytest.mark.serial] if path.stem[:2] in ("03", "05") else [])
-        for path in NOTEBOOKS
-    ],
-)
 
 
 def read(path: Path) -> Any:
@@ -157,7 +149,7 @@ def test_the_last_cell_shows_the_app(path: Path) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", pytest.param("ko", marks=pytest.mark.slow)])
-@each_by_itself
+@each_notebook
 def test_it_runs_from_top_to_bottom(path: Path, language: str, tmp_path: Path) -> None:
     notebook = read(path)
     notebook.cells[1].source, changes = re.subn('language = "en"', f'language = "{language}"', notebook.cells[1].source)
@@ -172,6 +164,7 @@ def test_it_runs_from_top_to_bottom(path: Path, language: str, tmp_path: Path) -
         assert "does not agree" in printed, "the lecture's sum over the layers is not what they add up to"
 
 
+@pytest.mark.slow
 def test_the_app_shows_in_a_cell_and_the_notebook_goes_on(tmp_path: Path) -> None:
     notebook = read(NOTEBOOKS[0])
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
