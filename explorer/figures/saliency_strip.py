@@ -20,8 +20,9 @@ from explorer.language import text
 
 Picture = npt.NDArray[np.uint8]
 
-_GAP, _LABEL = 0.06, 0.14
-"""Room between tiles and for their titles, in widths of a tile."""
+_GAP = 0.06
+_LABEL_WIDE, _LABEL_NARROW = 0.1, 0.14
+"""Room between tiles, and for a line of their titles where two stand side by side and where more do: in widths."""
 
 _MOST_IN_A_ROW = 5
 _FEW, _FEWER = 26, 17
@@ -70,7 +71,7 @@ def plot_saliencies(
     rows = math.ceil(len(attributions) / _MOST_IN_A_ROW)
     columns = math.ceil(len(attributions) / rows)
     broken = [_broken(title, _FEW if columns <= 2 else _FEWER) for title in titles]
-    label = _LABEL * max(title.count("<br>") + 1 for title in broken)
+    label = (_LABEL_WIDE if columns <= 2 else _LABEL_NARROW) * max(title.count("<br>") + 1 for title in broken)
     figure = style.figure(_SCALE_PX + round(rows * 1150 / max(columns, 2.4)))
     for number, (picture, one, title, words) in enumerate(zip(pictures, attributions, titles, broken, strict=True)):
         height, width = one.values.shape
