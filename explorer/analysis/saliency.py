@@ -250,8 +250,10 @@ def _checked_picture(net: nn.Module, picture: Tensor) -> Tensor:
 
 
 def _where_the_net_is(net: nn.Module, x: Tensor) -> Tensor:
+    """A copy of the picture where the net's weights are, its channels first: captum's DeepLift takes no other order."""
     weight = next((p for p in net.parameters() if p.is_floating_point()), None)
-    return x.detach().clone() if weight is None else x.detach().clone().to(weight.device, weight.dtype)
+    x = x.detach().clone(memory_format=torch.contiguous_format)
+    return x if weight is None else x.to(weight.device, weight.dtype)
 
 
 def _adds_up(net: nn.Module, plane: Tensor | None, logits: Tensor) -> bool:

@@ -291,7 +291,7 @@ def saliency_of(
     with ExitStack() as stack:
 
         def opened(net: Trained, wanted: int | str | None, where: str | None) -> Iterator[Attribution]:
-            x = prepare(net, [picture]).contiguous()  # DeepLift has no rule for what other memory formats need
+            x = prepare(net, [picture])
             named: dict[str, Any] = {"method": method, "target": wanted, "layer": where, "classes": net.classes}
             return stack.enter_context(closing(saliency_stream(net.model, x, **named)))  # type: ignore[type-var]
 
