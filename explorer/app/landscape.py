@@ -38,6 +38,7 @@ from explorer.landscape_results import Landscape, LandscapeStep, LossPath
 from explorer.language import text
 
 _DRAWN_EVERY_SECONDS = 1.0
+_SAID_EVERY_SECONDS = 0.5
 _MOST_VISITORS = 256
 
 
@@ -63,9 +64,11 @@ class Shown:
     more: bool = False
     problem: str = ""
 
-    def values(self) -> list[Any]:
-        """For the page."""
+    def values(self, before: Shown | None = None) -> list[Any]:
+        """For the page, which shows `before` now: a button that is updated is made anew, which takes the page a while."""
         charts = [gr.skip() if chart is None else chart for chart in (self.lines, self.square, self.path)]
+        if before is not None and (before.going, before.more, before.problem) == (self.going, self.more, self.problem):
+            return [self.busy, *charts, *[gr.skip() for _ in range(3)]]
         return [self.busy, *charts, gr.update(visible=self.going), gr.update(visible=self.more), self.problem]
 
 
@@ -128,7 +131,7 @@ def stream_landscape(chosen: LandscapeChoice, language: str, visitor: str = "") 
         seed=int(chosen.seed),
         store=training_store.store(),
     )
-    drawn = 0.0
+    drawn = said_at = 0.0
     paths: list[LossPath] = []
     path_asked = False
     for step in steps:
@@ -149,7 +152,9 @@ def stream_landscape(chosen: LandscapeChoice, language: str, visitor: str = "") 
         if not last:
             words = text("landscape.busy", language, done=step.done, total=step.total)
             shown = replace(shown, busy=widgets.busy(step.done / step.total, words), going=True)
-        yield shown
+        if due or time.monotonic() - said_at > _SAID_EVERY_SECONDS:
+            said_at = time.monotonic()
+            yield shown
         if not path_asked and shown.square is not None:
             path_asked = True
             for net in chosen.nets:
@@ -293,11 +298,13 @@ def build_landscape_tab(state: PageState, language: str) -> Tab:
     outputs = [busy, lines, square, path, stop, more, problem]
 
     def measured(query: str, visitor: gr.Request) -> Iterator[list[Any]]:
+        before = None
         try:
             for shown in stream_landscape(
                 from_query(query, ("landscape",)).landscape, language, str(visitor.session_hash)
             ):
-                yield shown.values()
+                yield shown.values(before)
+                before = shown
         except ExplorerError as error:
             yield Shown(problem=widgets.problem(sentence(error, language))).values()
 
