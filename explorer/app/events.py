@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+_WITHOUT_PROGRESS: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": []}
+"""The page says itself what goes on. With Gradio's progress on an event's outputs, hidden or not, every message of every
+event sets the progress of all components that any event has ever written to, which takes a page of many tabs half a
+second."""
+
 QUICK: dict[str, Any] = {
     "queue": False,
-    "show_progress": "hidden",
+    **_WITHOUT_PROGRESS,
     "api_visibility": "private",
     "trigger_mode": "always_last",
 }
 """What answers at once: outside the queue, the latest choice wins."""
 
 STREAMING: dict[str, Any] = {
-    "show_progress": "hidden",
+    **_WITHOUT_PROGRESS,
     "api_visibility": "private",
     "trigger_mode": "always_last",
     "concurrency_id": "analysis",
