@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 _WITHOUT_PROGRESS: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": []}
-"""The page says itself what goes on. With Gradio's progress on an event's outputs, hidden or not, every message of every
-event sets the progress of all components that any event has ever written to, which takes a page of many tabs half a
-second."""
+"""The page says itself what goes on. With Gradio's progress on an event's outputs, hidden or not, every message of an
+event sets the progress of all components that any event has ever written to: half a second in a page of many tabs."""
 
 QUICK: dict[str, Any] = {
     "queue": False,
