@@ -37,7 +37,7 @@ from explorer.figures.landscape_words import (
 from explorer.landscape_results import Landscape, LandscapeStep, LossPath
 from explorer.language import text
 
-_DRAWN_EVERY_SECONDS = 1.0
+_DRAWN_EVERY_SECONDS = 2.5
 _SAID_EVERY_SECONDS = 0.5
 _MOST_VISITORS = 256
 

@@ -65,9 +65,9 @@ def test_where_two_nets_see_a_class(visit: Visit) -> None:
 @pytest.mark.parametrize(
     ("tab", "chart"),
     [
-        ("landscape", "landscape-lines"),
+        pytest.param("landscape", "landscape-lines", marks=pytest.mark.slow),
         pytest.param("flow", "flow-curves", marks=pytest.mark.slow),
-        pytest.param("shortcuts", "shortcuts-flow", marks=pytest.mark.slow),
+        ("shortcuts", "shortcuts-flow"),
         pytest.param("saliency", "saliency-maps", marks=pytest.mark.slow),
     ],
 )
