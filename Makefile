@@ -25,7 +25,7 @@ app: $(VENV)/.app  ## build .venv if need be and open the app (ARGS="--port 8000
 
 test: lint typecheck  ## check the style and the types, and run every test but the slow ones
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "not slow and not browser and not gpu"
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m "not slow and browser"
+	$(BIN)/python -m pytest -m "not slow and browser"
 
 test-slow: $(VENV)/.dev  ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow

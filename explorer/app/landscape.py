@@ -65,7 +65,7 @@ class Shown:
     problem: str = ""
 
     def values(self, before: Shown | None = None) -> list[Any]:
-        """For the page, which shows `before` now: a button that is updated is made anew, which takes the page a while."""
+        """For the page, which shows `before` now: a button that is updated is made anew, which takes a while."""
         charts = [gr.skip() if chart is None else chart for chart in (self.lines, self.square, self.path)]
         if before is not None and (before.going, before.more, before.problem) == (self.going, self.more, self.problem):
             return [self.busy, *charts, *[gr.skip() for _ in range(3)]]
@@ -131,19 +131,18 @@ def stream_landscape(chosen: LandscapeChoice, language: str, visitor: str = "") 
         seed=int(chosen.seed),
         store=training_store.store(),
     )
-    drawn = said_at = 0.0
+    drawn, said_at, news = 0.0, 0.0, False
     paths: list[LossPath] = []
     path_asked = False
     for step in steps:
         last = step.whole and step.done == step.total
         stopped = not last and not _wanted.is_wanted(visitor, wanted)
         # The lines grow point by point until there is a square to look at.
-        worth = step.whole or not all(one.size for one in step.landscapes)
-        due = last or stopped or (worth and time.monotonic() - drawn > _DRAWN_EVERY_SECONDS)
-        shown = Shown()
-        if due:
-            drawn = time.monotonic()
-            shown = _charts(step, chosen, language)
+        news = news or step.whole or not all(one.size for one in step.landscapes)
+        due = last or stopped or (news and time.monotonic() - drawn > _DRAWN_EVERY_SECONDS)
+        shown = _charts(step, chosen, language) if due else Shown()
+        if shown.lines is not None:
+            drawn, news = time.monotonic(), False
         if stopped:
             words = text("landscape.stopped", language, done=step.done, total=step.total)
             said = f'<p class="note" role="status">{html.escape(words)}</p>'
