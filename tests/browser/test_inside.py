@@ -38,7 +38,7 @@ def test_a_block_is_dropped_and_put_back(visit: Visit) -> None:
 
 def test_a_landscape_comes_coarse_to_fine_and_stops(visit: Visit) -> None:
     visitor = visit("/?tab=landscape&landscape=shipped:resnet20&landscape.size=33")
-    assert "ResNet-20" in visitor.caption("landscape-lines")
+    assert "cross entropy of 64 pictures" in visitor.caption("landscape-lines")
     visitor.find("#landscape-stop").click()
     expect(visitor.find("#landscape-go")).to_be_visible()
     expect(visitor.find("#landscape-stop")).to_be_hidden()

@@ -17,7 +17,7 @@ TAB = "/?tab=transfer"
 def asked(visitor: Visitor) -> str:
     """Ask the net, and wait for what it says; the caption of the evidence."""
     visitor.find("#use-ask").click()
-    expect(visitor.find("#use-answers tr")).to_have_count(5)
+    expect(visitor.find("#use-answers tr")).to_have_count(5, timeout=60_000)
     caption = visitor.caption("use-evidence")
     expect(visitor.find("#use-problem [role=status]")).to_have_count(0)
     return caption
@@ -58,7 +58,7 @@ def test_a_picture_of_ones_own_stays_for_other_nets(visit: Visit, tmp_path: Path
         if name == "notes.png":
             expect(visitor.find("#use-problem [role=alert]")).to_contain_text("notes.png is no picture")
     expect(visitor.find("#use-photograph input")).to_have_value("your picture")
-    expect(visitor.find("#use-answers tr")).to_have_count(5)
+    expect(visitor.find("#use-answers tr")).to_have_count(5, timeout=60_000)
     first = visitor.caption("use-evidence")
     visitor.quiet(streams=True)
     assert asked(visitor) == first  # the same picture again
@@ -70,7 +70,7 @@ def test_a_picture_from_the_camera(visit: Visit) -> None:
     visitor.find("#use-camera > button").click()
     visitor.find("#use-webcam").get_by_role("button", name=re.compile("webcam", re.IGNORECASE)).click()
     visitor.find("#use-webcam").get_by_role("button", name="capture photo").click()
-    expect(visitor.find("#use-answers tr")).to_have_count(5)
+    expect(visitor.find("#use-answers tr")).to_have_count(5, timeout=60_000)
     expect(visitor.find("#use-photograph input")).to_have_value("your picture")
     assert best(visitor) in visitor.caption("use-evidence")
 
