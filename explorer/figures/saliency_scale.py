@@ -71,6 +71,7 @@ def colour_bar(title: str, signed: bool, language: str) -> dict[str, Any]:
         "title": {"text": title, "side": "bottom", "font": {"size": 12}},
         "tickvals": [-100, 0, 100] if signed else [0, 100],
         "ticktext": [against, "0", text("saliency.for", language)] if signed else [low, high],
+        "tickangle": 0,
         "orientation": "h",
         "thickness": 12,
         "yref": "container",
