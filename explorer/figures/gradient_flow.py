@@ -67,9 +67,11 @@ def plot_flow(flows: Sequence[GradientFlow], quantity: str = "weight_gradient", 
             customdata=[layer.layer for layer in layers],
             hovertemplate="%{customdata}: %{y:.3~g}<extra>%{fullData.name}</extra>",
         )
-    axis: dict[str, object] = {"title": text(f"flow.axis.{quantity}", language)}
+    title = text(f"flow.axis.{quantity}", language)
+    axis: dict[str, object] = {"title": title}
     if quantity in _LOGARITHMIC:
-        axis |= {"type": "log", "exponentformat": "power", "dtick": 1}
+        title = text("figure.axis.log", language, title=title)
+        axis = {"title": title, "type": "log", "exponentformat": "power", "dtick": 1}
     elif quantity != "mean":
         axis |= {"range": [0, 102]}
     figure.update_layout(

@@ -84,7 +84,7 @@ def plot_surgery(surgery: Surgery, before: GradientFlow, after: GradientFlow, la
     figure.update_layout(
         xaxis={"title": text("flow.axis.depth", language), "rangemode": "tozero"},
         yaxis={
-            "title": text("flow.axis.activation_gradient", language),
+            "title": text("figure.axis.log", language, title=text("flow.axis.activation_gradient", language)),
             "type": "log",
             "exponentformat": "power",
             "dtick": 1,
