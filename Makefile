@@ -65,7 +65,6 @@ clean:  ## remove what tests and builds left behind, but not .venv
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 # A stamp says what .venv holds; it is older than pyproject.toml or constraints.txt when they ask for something else.
-# Python compiles what it imports when it first does; compiling all that is installed would take a minute more.
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "explorer needs Python 3.11 to 3.13; none is on the PATH."; exit 1; }
@@ -75,10 +74,10 @@ $(VENV)/.made:
 
 $(VENV)/.app: pyproject.toml constraints.txt | $(VENV)/.made
 	@echo "Installing explorer into $(VENV); the first time this takes some minutes."
-	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable ".[app]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[app]"
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.made
 	@echo "Installing explorer and what its tests need into $(VENV); the first time this takes some minutes."
-	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable ".[app,onnx,notebooks,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[app,onnx,notebooks,dev]"
 	@touch $(VENV)/.app $@
