@@ -182,6 +182,7 @@ def make_flowers(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_pictures_of_ones_own_as_a_zip_or_a_folder(visit: Visit, tmp_path: Path) -> None:
     flowers = make_flowers(tmp_path / "flowers")
     shutil.make_archive(str(tmp_path / "my flowers"), "zip", flowers)

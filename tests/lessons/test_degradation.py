@@ -89,6 +89,7 @@ def test_where_a_run_fails_the_others_do_not_wait_for_ever(store: RunStore) -> N
     assert [run.status for run in store.list()] == ["stopped", "failed"]
 
 
+@pytest.mark.slow
 def test_a_lesson_is_stopped_and_goes_on(store: RunStore) -> None:
     endless = TRAIN.replace(epochs=100_000)
     group = start_lesson(plan("plain8", "resnet8", train=endless), store)

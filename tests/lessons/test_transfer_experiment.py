@@ -120,6 +120,7 @@ def test_one_process_trains_them_all_and_can_be_stopped_and_resumed(store: RunSt
             time.sleep(0.2)
 
 
+@pytest.mark.slow
 def test_one_of_them_can_be_stopped_and_queued_again_by_itself(store: RunStore) -> None:
     """It is another process's then: the first one neither trains it nor waits for it."""
     import time
