@@ -122,6 +122,7 @@ def stream_curves(chosen: SaliencyChoice, language: str) -> Iterator[tuple[list[
     """Deletion and insertion by the chosen method's map, of each net."""
     nets = saliency_nets.nets_of(chosen)
     work = _curves(chosen, nets)
+    yield [], widgets.busy(0, text("look.curves.busy", language))
     try:
         while True:
             try:
