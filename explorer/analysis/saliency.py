@@ -7,7 +7,6 @@ where a map is stopped on its way, and threads can ask one net at the same time.
 from __future__ import annotations
 
 import importlib
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -42,9 +41,6 @@ _METHODS: dict[str, Method] = {
 
 _FROM_THE_BASELINE = ("integrated-gradients", "deeplift")
 """Methods that explain how the score changes from the baseline to the picture."""
-
-_ASKING = threading.Lock()
-"""For those who run a net itself, and set its mode for that: one at a time. What is asked here runs a copy."""
 
 
 def saliency(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import html
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +17,7 @@ from explorer.app.landscape_choice import CHOICE_SIZES, SEEDS, STATISTICS, Lands
 from explorer.app.problems import reported, sentence
 from explorer.app.tab import Binding, Tab
 from explorer.app.training_layout import hidden
+from explorer.app.wanted import Wanted
 from explorer.errors import ExplorerError
 from explorer.figures.landscape import (
     VIEWS,
@@ -39,7 +38,6 @@ from explorer.language import text
 
 _DRAWN_EVERY_SECONDS = 2.5
 _SAID_EVERY_SECONDS = 0.5
-_MOST_VISITORS = 256
 
 
 @dataclass(frozen=True)
@@ -70,27 +68,6 @@ class Shown:
         if before is not None and (before.going, before.more, before.problem) == (self.going, self.more, self.problem):
             return [self.busy, *charts, *[gr.skip() for _ in range(3)]]
         return [self.busy, *charts, gr.update(visible=self.going), gr.update(visible=self.more), self.problem]
-
-
-class Wanted:
-    """What each open page looks at now: what it has left is not computed on."""
-
-    def __init__(self) -> None:
-        self._chosen: OrderedDict[str, str] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def choose(self, visitor: str, chosen: str) -> None:
-        """From now on the page wants `chosen`; nothing where that is empty."""
-        with self._lock:
-            self._chosen[visitor] = chosen
-            self._chosen.move_to_end(visitor)
-            while len(self._chosen) > _MOST_VISITORS:
-                self._chosen.popitem(last=False)
-
-    def is_wanted(self, visitor: str, chosen: str) -> bool:
-        """Whether the page still wants `chosen`."""
-        with self._lock:
-            return self._chosen.get(visitor, chosen) == chosen
 
 
 _wanted = Wanted()

@@ -242,18 +242,7 @@ def build_predictions(start: gr.Dropdown, best: gr.HTML, language: str) -> None:
     with gr.Row(elem_id="use-buttons"):
         ask = button("ask")
         upload = gr.UploadButton(words("upload"), file_types=["image"], size="sm", elem_id="use-upload")
-    with gr.Accordion(words("camera"), open=False, elem_id="use-camera"):
-        camera = gr.Image(
-            sources=["webcam"],
-            type="filepath",
-            show_label=False,
-            buttons=[],
-            height=320,
-            webcam_options=gr.WebcamOptions(mirror=False),
-            elem_id="use-webcam",
-        )
-    note = html.escape(words("no_camera"))
-    gr.HTML(f"<p>{note}</p>", apply_default_css=False, padding=False, elem_id="use-no-camera")
+    camera = widgets.camera("use", words("camera"), words("no_camera"))
     problem = gr.HTML("", apply_default_css=False, elem_id="use-problem")
     with gr.Row(elem_id="use-result"):
         with gr.Column(min_width=320):

@@ -12,9 +12,9 @@ import gradio as gr
 
 from explorer.app import saliency_cards, saliency_choice, saliency_nets, widgets
 from explorer.app.address import PageState
-from explorer.app.landscape import Wanted
 from explorer.app.predictions import brought
 from explorer.app.saliency_choice import OF_CLASS, SaliencyChoice
+from explorer.app.wanted import Wanted
 from explorer.attribution_results import LAYERED, METHODS, Attribution
 from explorer.errors import UnknownNameError
 from explorer.language import text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from typing import Any
 
@@ -132,16 +131,5 @@ def _build_picture(chosen: SaliencyChoice, language: str) -> tuple[gr.Dropdown, 
             elem_id="saliency-picture",
         )
         upload = gr.UploadButton(words("upload"), file_types=["image"], size="sm", elem_id="saliency-upload")
-    with gr.Accordion(words("camera"), open=False, elem_id="saliency-camera"):
-        camera = gr.Image(
-            sources=["webcam"],
-            type="filepath",
-            show_label=False,
-            buttons=[],
-            height=320,
-            webcam_options=gr.WebcamOptions(mirror=False),
-            elem_id="saliency-webcam",
-        )
-    note = html.escape(words("no_camera"))
-    gr.HTML(f"<p>{note}</p>", apply_default_css=False, padding=False, elem_id="saliency-no-camera")
+    camera = widgets.camera("saliency", words("camera"), words("no_camera"))
     return picture, upload, camera

@@ -12,9 +12,9 @@ import gradio as gr
 from explorer.app import saliency_checks, saliency_choice, saliency_features, widgets
 from explorer.app.address import from_query
 from explorer.app.events import QUICK, STREAMING
-from explorer.app.landscape import Wanted
 from explorer.app.problems import reported, sentence
 from explorer.app.saliency_choice import SaliencyChoice
+from explorer.app.wanted import Wanted
 from explorer.errors import ExplorerError
 from explorer.language import text
 

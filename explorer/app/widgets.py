@@ -280,6 +280,30 @@ def code(source: str, language: str) -> str:
     )
 
 
+def camera(elem_id: str, title: str, unavailable: str) -> gr.Image:
+    """A folded camera, and the note that stands in its place where the browser lends none.
+
+    Args:
+        elem_id: what the names of its parts in the page begin with.
+        title: of what is folded.
+        unavailable: the note.
+    """
+    with gr.Accordion(title, open=False, elem_id=f"{elem_id}-camera"):
+        taken = gr.Image(
+            sources=["webcam"],
+            type="filepath",
+            show_label=False,
+            buttons=[],
+            height=320,
+            webcam_options=gr.WebcamOptions(mirror=False),
+            elem_id=f"{elem_id}-webcam",
+        )
+    gr.HTML(
+        f"<p>{html.escape(unavailable)}</p>", apply_default_css=False, padding=False, elem_id=f"{elem_id}-no-camera"
+    )
+    return taken
+
+
 def busy(share: float, words: str) -> str:
     """What goes on, and how far it is; without a share where that is not known."""
     percent = f" {100 * share:.0f} %" if share else ""
