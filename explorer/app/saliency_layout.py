@@ -97,9 +97,8 @@ def build_saliency_tab(state: PageState, language: str) -> Tab:
 
     request.change(guard(chosen_now), [request], None, **QUICK)  # what is computed for another choice ends
     asking = STREAMING | {"trigger_mode": "multiple"}
-    ask = "async () => { await window.explorer.standing('saliency-class'); return [location.search]; }"
     for asked in (request.change, more.click):
-        asked(guard(looked), [request], outputs, js=ask, **asking)
+        asked(guard(looked), [request], outputs, js="() => [location.search]", **asking)
     stop.click(guard(stopped), None, None, **QUICK)
     features = build_parts(chosen, subject, language)
     bindings = (

@@ -654,15 +654,6 @@
   // A browser lends it to localhost and to https only: elsewhere the page says so instead of offering it.
   if (!window.isSecureContext || !navigator.mediaDevices) document.documentElement.classList.add("no-camera");
 
-  /* ---------------------------------------------------------------- fields */
-  // Gradio loses what is sent to a field just while the field comes to stand in its tab: what is to fill it asks then.
-  const pause = () => new Promise((resolve) => setTimeout(resolve, 30));
-  const standing = async (id) => {
-    for (let tries = 0; tries < 200 && !document.querySelector(`#${id} input`); tries += 1) await pause();
-    await pause();
-  };
-
   window.explorer = {
-    chart, layers, runs, rank, address, pulse, asker, held, shown, owner, standing, sure, save: saveFile, drawn: 0,
-    clicked: "", picked: "", guess: "" };
+    chart, layers, runs, rank, address, pulse, asker, held, shown, owner, sure, save: saveFile, drawn: 0, clicked: "", picked: "", guess: "" };
 })();
