@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from explorer.app import training_data, training_store
 from explorer.app.page import build_page
+from explorer.app.streams import Streaming
 from explorer.app.theme import theme
 from explorer.app.widgets import PLOTLY_JS, STATIC
 from explorer.errors import ConfigError, UnknownNameError
@@ -47,7 +48,7 @@ def build_app(language: str = "auto") -> gr.Blocks:
     if first not in LANGUAGES:
         raise UnknownNameError("language", language, [*LANGUAGES, "auto"])
     paths = {code: "./" if code == first else f"./{code}" for code in LANGUAGES}
-    with gr.Blocks(
+    with Streaming(
         title=text("header.title", first), analytics_enabled=False, fill_width=True, delete_cache=UPLOADS_SECONDS
     ) as app:
         build_page(app, first, paths)

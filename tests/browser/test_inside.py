@@ -51,7 +51,7 @@ def test_where_two_nets_see_a_class(visit: Visit) -> None:
     visitor = visit("/?tab=saliency&s=shipped:resnet20&s.vs=initial:resnet20&s.picture=chelsea")
     assert "initial weights: untrained" in visitor.caption("saliency-maps")
     expect(visitor.find("#saliency-answers .note")).to_contain_text("Untrained")
-    expect(visitor.find("#saliency-class input")).to_have_value(re.compile("most probable one$"))
+    expect(visitor.find("#saliency-class input")).to_have_value(re.compile("%, the most probable one$"))
     visitor.choose("saliency-method", "Gradient")
     visitor.wait_for_query("s.method=gradient")
     expect(visitor.find("#saliency-maps figcaption")).to_contain_text("Gradient")
