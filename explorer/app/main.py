@@ -18,7 +18,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from explorer.app import training_data, training_store
+from explorer.app import training_data, training_store, warm_up
 from explorer.app.page import build_page
 from explorer.app.streams import Streaming
 from explorer.app.theme import theme
@@ -143,7 +143,9 @@ def launch(
     atexit.register(_end_trainings)
     if not inline if block is None else block:
         with _terminated_as_interrupted():
+            end_warm_up = warm_up.start("ko" if language == "ko" else "en")
             app.block_thread()
+        end_warm_up()
         _end_trainings()
     return local_url
 
