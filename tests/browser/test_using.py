@@ -69,6 +69,7 @@ def test_a_picture_from_the_camera(visit: Visit) -> None:
     expect(visitor.find("#use-no-camera")).to_be_hidden()
     visitor.find("#use-camera > button").click()
     visitor.find("#use-webcam").get_by_role("button", name=re.compile("webcam", re.IGNORECASE)).click()
+    # Pressed at once, mostly before the camera's first frame: the press is not lost.
     visitor.find("#use-webcam").get_by_role("button", name="capture photo").click()
     expect(visitor.find("#use-answers tr")).to_have_count(5, timeout=60_000)
     expect(visitor.find("#use-photograph input")).to_have_value("your picture")

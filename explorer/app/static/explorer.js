@@ -653,6 +653,14 @@
   /* ---------------------------------------------------------------- the camera */
   // A browser lends it to localhost and to https only: elsewhere the page says so instead of offering it.
   if (!window.isSecureContext || !navigator.mediaDevices) document.documentElement.classList.add("no-camera");
+  // Gradio drops a press of the button that comes before the camera's first frame: it waits for that frame here.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[aria-label='capture photo']");
+    const video = button?.closest(".block").querySelector("video");
+    if (!video || video.videoWidth) return;
+    event.stopPropagation();
+    video.addEventListener("loadeddata", () => button.click(), { once: true });
+  }, true);
 
   window.explorer = {
     chart, layers, runs, rank, address, pulse, asker, held, shown, owner, sure, save: saveFile, drawn: 0, clicked: "", picked: "", guess: "" };
