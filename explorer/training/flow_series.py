@@ -65,7 +65,8 @@ class Budget:
     """Whether another look is within a share of the training's time, from the times of steps with a look and without.
 
     What a look costs has to be known first: the first step is always looked at, and one of the next. In a training of
-    a few dozen steps these two alone may take more than their share.
+    a few dozen steps these two alone may take more than their share. A step after a pause has no time: if it was that
+    one, another is looked at, and ever more rarely where no step has one, as in epochs of a single batch.
 
     Args:
         share: of the time that all looks together may take.
@@ -110,8 +111,10 @@ class Budget:
 
     def allows(self) -> bool:
         """Whether to look at the next step."""
-        if not self.steps or (self.looks == 1 and self.steps + 1 >= _SECOND_LOOK):
+        if not self.steps:
             return True
+        if not self._with and not any(looked for _, _, looked in self._running):
+            return self.steps + 1 >= _SECOND_LOOK + _LEAST_GAP * (2 ** max(0, self.looks - 1) - 1)
         cost = self.cost
         if cost is None or self.steps + 1 - self.last_look < _LEAST_GAP:
             return False

@@ -183,6 +183,21 @@ def test_long_runs_are_thinned_out_evenly(net: ModelConfig, short: TrainConfig, 
     assert record.seen_steps[0] == 1
 
 
+def test_a_long_run_that_goes_on_is_looked_at_again(
+    net: ModelConfig, short: TrainConfig, data: DataSet, tmp_path: Path
+) -> None:
+    """What was thinned out is spaced so widely that the first step after the interruption is not looked at."""
+    config = short.replace(epochs=15)  # 60 steps
+    first = FlowRecorder()
+    training = fit(net, config, [first], folder=tmp_path, dataset=data, should_stop=lambda: training.step == 8)
+    list(training)
+    first._signal.stride = 32
+    first._save(tmp_path / FLOW)
+    again = FlowRecorder(share=1.0)
+    list(fit(net, config, [again], folder=tmp_path, resume=True, dataset=data))
+    assert again.record().seen_steps[-1] > 8
+
+
 def test_a_series_goes_on_where_it_was(tmp_path: Path) -> None:
     first = Series(4)
     for step in range(1, 8):
@@ -215,6 +230,23 @@ def test_looks_stay_within_their_share(cost: float, most: float, monkeypatch: py
     assert budget.looks * cost / 2000 <= 0.03
     assert budget.looks >= 0.9 * 2000 * min(0.03 / max(cost, 1e-9), 0.2)
     assert budget.overhead == pytest.approx(budget.looks * cost / 2000)
+
+
+@pytest.mark.parametrize(("batches", "looks"), [(1, range(8, 13)), (3, range(170, 190)), (9, range(170, 190))])
+def test_looks_go_on_where_the_second_one_has_no_time(
+    batches: int, looks: range, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first step of an epoch is not timed: with epochs of 3 or 9 batches the tenth step is one of those."""
+    now = [0.0]
+    monkeypatch.setattr("explorer.training.flow_series.time.perf_counter", lambda: now[0])
+    budget = Budget(0.03, torch.device("cpu"))
+    for step in range(1, 3001):
+        looked = budget.allows()
+        now[0] += 1 + 0.5 * looked
+        budget.step(looked)
+        if step % batches == 0:
+            budget.pause()
+    assert budget.looks in looks
 
 
 def test_a_compiled_net_is_not_looked_into(net: ModelConfig, short: TrainConfig, data: DataSet) -> None:
