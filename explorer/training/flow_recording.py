@@ -70,7 +70,9 @@ class FlowRecorder(Callback):
     # ---------------------------------------------------------------- what it is told
 
     def on_start(self, training: Training) -> None:
-        """Find the layers, and take up what an interrupted training has recorded."""
+        """Find the layers, and take up what an interrupted training has recorded; what was of another one is gone."""
+        self._layers, self._net = [], ""
+        self._norms, self._signal = Series(self.most), Series(self.most)
         if not training.is_main or not hasattr(training, "optimizer"):
             return  # another device's part of the batch, or a linear probe: one step without a net
         config, device = training.model_config, training.fabric.device

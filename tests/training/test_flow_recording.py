@@ -198,6 +198,16 @@ def test_a_long_run_that_goes_on_is_looked_at_again(
     assert again.record().seen_steps[-1] > 8
 
 
+def test_a_recorder_begins_anew_with_every_training(net: ModelConfig, short: TrainConfig, data: DataSet) -> None:
+    recorder = FlowRecorder()
+    trained(net, short.replace(epochs=1), data, recorder)
+    other = ModelConfig("resnet14", num_classes=3, in_channels=1, image_size=8, width=0.5)
+    trained(other, short.replace(epochs=2), data, recorder)
+    record = recorder.record()
+    assert record.steps == tuple(range(1, 9))
+    assert {len(row) for rows in record.values.values() for row in rows} == {len(record.layers)}
+
+
 def test_a_series_goes_on_where_it_was(tmp_path: Path) -> None:
     first = Series(4)
     for step in range(1, 8):
