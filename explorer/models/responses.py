@@ -31,6 +31,7 @@ class Response:
         relu: name of the ReLU that follows; empty where none does.
         zeros: share of zeros after that ReLU, a number (); None where none follows.
         dead: share of its channels that are zero everywhere, a number ().
+        passed_on: the copy of the response that the net goes on with.
     """
 
     name: str
@@ -42,11 +43,14 @@ class Response:
     relu: str = ""
     zeros: Tensor | None = None
     dead: Tensor | None = None
+    passed_on: Tensor | None = None
 
 
 @contextmanager
 def recorded_responses(net: nn.Module) -> Iterator[list[Response]]:
     """The layers with weights as they are used while it is open; its hooks are gone afterwards.
+
+    The net goes on with a copy of each response: a ReLU or an addition that works in place does not overwrite it.
 
     Raises:
         ConfigError: where the body runs a layer twice.
@@ -62,25 +66,27 @@ def recorded_responses(net: nn.Module) -> Iterator[list[Response]]:
     shortcuts = shortcut_modules(net)
 
     def hook(name: str) -> object:
-        def ran(module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+        def ran(module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
             on_shortcut = id(module) in shortcuts
             if isinstance(module, nn.Conv2d | nn.Linear):
                 if any(one.module is module for one in seen):
                     message = f"The layer {name!r} is used twice: the flow through it cannot be told apart."
                     raise ConfigError(message, key="flow_twice", layer=name)
                 depth = sum(not one.shortcut for one in seen) + (0 if on_shortcut else 1)
-                seen.append(Response(name, module, depth, on_shortcut, output, name))
-                return
+                seen.append(Response(name, module, depth, on_shortcut, output, name, passed_on=output.clone()))
+                return seen[-1].passed_on
             beside = [one for one in seen if one.shortcut == on_shortcut]
             if not beside:
-                return  # a pre-activation before the first layer
+                return None  # a pre-activation before the first layer
             last = beside[-1]
             if isinstance(module, nn.ReLU):
                 if last.zeros is None:
                     last.relu = name
                     last.zeros, last.dead = silent(output.detach())
-            elif given[0] is last.value:
-                last.value, last.place = output, name  # a norm that follows at once
+            elif given[0] is last.passed_on:
+                last.value, last.place, last.passed_on = output, name, output.clone()  # a norm that follows at once
+                return last.passed_on
+            return None
 
         return ran
 

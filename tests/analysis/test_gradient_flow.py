@@ -99,6 +99,33 @@ def test_a_net_that_can_be_worked_out_by_hand() -> None:
     assert flow.loss == pytest.approx((math.log(2) - math.log(1 - p)) / 2, rel=1e-5)
 
 
+class Block(nn.Module):
+    """One ReLU for two uses and an addition, in place or not, as other packages' residual nets have them."""
+
+    def __init__(self, inplace: bool) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.conv2 = nn.Conv2d(4, 3, 3, padding=1)
+        self.relu, self.inplace = nn.ReLU(inplace=inplace), inplace
+        self.fc = nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.conv2(self.relu(self.bn1(self.conv1(x))))
+        if self.inplace:
+            out += x
+        else:
+            out = out + x
+        result: Tensor = self.fc(self.relu(out).mean((2, 3)))
+        return result
+
+
+def test_what_works_in_place_has_the_same_flow() -> None:
+    nets = [Block(inplace=False), Block(inplace=True)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    one, other = (gradient_flow(net, *batch(side=8, classes=3)) for net in nets)
+    assert one.layers == other.layers
+
+
 def test_nothing_of_the_net_is_changed() -> None:
     net = create_model("resnet20", seed=0)
     net.layer1.requires_grad_(False)
