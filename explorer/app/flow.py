@@ -141,9 +141,10 @@ def _identity_card(identities: Iterator[IdentityFlow], language: str) -> str:
     if flow is None:
         return ""
     data = identity_data(flow)[["block", "kind", "input", "through_shortcut", "through_branch", "cosine"]]
-    return widgets.chart_value(
-        plot_identity(flow, language), describe_identity(flow, language), data, "identity_flow", language
-    )
+    caption = describe_identity(flow, language)
+    if next(identities, None) is not None:
+        caption = f"{caption} {text('flow.identity.first', language)}"
+    return widgets.chart_value(plot_identity(flow, language), caption, data, "identity_flow", language)
 
 
 # ---------------------------------------------------------------- choices
@@ -203,9 +204,16 @@ def build_flow_tab(state: PageState, language: str) -> Tab:
             [(text(f"flow.norm.{name}", language), name) for name in NORMS],
             value=chosen.norm,
             label=words("norm"),
+            info=text("flow.norm.info", language),
             elem_id="flow-norm",
         )
-        init = gr.Radio(list(INITS), value=chosen.init, label=words("init"), elem_id="flow-init")
+        init = gr.Radio(
+            [(text(f"choice.init.{name}", language), name) for name in INITS],
+            value=chosen.init,
+            label=words("init"),
+            info=text("flow.init.info", language),
+            elem_id="flow-init",
+        )
     problem = gr.HTML("", apply_default_css=False, elem_id="flow-problem")
     going = gr.HTML("", apply_default_css=False, elem_id="flow-going")
     curves = widgets.chart(elem_id="flow-curves", height=440)

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from PIL import Image
 
-from explorer.catalog import find_entry
 from explorer.errors import ConfigError, UnknownNameError
 from explorer.figures import style
+from explorer.figures.net_titles import net_title
 
 MOST_NETS = 2
 GAP = 0.06
@@ -29,16 +29,14 @@ def net_names(nets: Sequence[str], names: Sequence[str]) -> list[str]:
     """What nets are called: by the names that are given, otherwise by their titles and what of them is not usual.
 
     >>> net_names(["resnet20 · preact True · num_classes 10", "SmallNet"], ())
-    ['ResNet-20 (CIFAR) · preact True', 'SmallNet']
+    ['ResNet-20 (CIFAR) · pre-activation', 'SmallNet']
     """
     return list(names) if names else [_title(net) for net in nets]
 
 
 def _title(net: str) -> str:
-    arch, *options = net.split(" · ")
-    told = [option for option in options if not option.startswith(("num_classes", "image_size", "in_channels"))]
     try:
-        return " · ".join([find_entry(arch).title, *told])
+        return net_title(net)
     except UnknownNameError:
         return net  # a module of others, called by its class
 

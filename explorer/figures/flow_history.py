@@ -10,9 +10,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from explorer.catalog import find_entry
 from explorer.errors import ConfigError, join_or
 from explorer.figures import style
+from explorer.figures.net_titles import net_title
 from explorer.flow_results import FlowRecord
 from explorer.language import text
 from explorer.units import exact, magnitude
@@ -179,7 +179,7 @@ def _hovered(quantity: str) -> str:
 
 def history_name(record: FlowRecord, language: str) -> str:
     """How a record is called: its net's title, and its run."""
-    title = find_entry(record.net.split(" · ")[0]).title
+    title = net_title(record.net, language)
     return text("flow.trained", language, net=title, weights=record.run) if record.run else title
 
 

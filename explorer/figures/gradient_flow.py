@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.catalog import find_entry
 from explorer.errors import ConfigError, join_or
 from explorer.figures import style
+from explorer.figures.net_titles import net_title
 from explorer.flow_results import GradientFlow, LayerFlow
 from explorer.language import text
 from explorer.units import magnitude
@@ -99,9 +99,7 @@ def _colours(flows: Sequence[GradientFlow]) -> list[str]:
 
 def flow_name(flow: GradientFlow, language: str) -> str:
     """How a net is called in a legend: its title, what of it is not usual, and whether it has learned."""
-    arch, *options = flow.net.split(" · ")
-    told = [option for option in options if not option.startswith(("num_classes", "image_size", "in_channels"))]
-    named = " · ".join([find_entry(arch).title, *told])
+    named = net_title(flow.net, language)
     if not flow.weights:
         return text("flow.initial", language, net=named)
     if flow.weights.startswith("shipped:"):
@@ -127,7 +125,7 @@ def describe_flow(flows: Sequence[GradientFlow], quantity: str = "weight_gradien
             shown = f"{value:.2g}" if quantity == "mean" else f"{100 * value:.1f} %"
             sentences.append(text("caption.flow.highest", language, net=name, value=shown, layer=top.layer))
             continue
-        values = {"net": name, "first": f"{first:.2g}", "last": f"{last:.2g}"}
+        values = {"net": name, "first": magnitude(first), "last": magnitude(last)}
         if not first or not last:
             sentences.append(text("caption.flow.nothing", language, **values))
             continue

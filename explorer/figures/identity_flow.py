@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.catalog import find_entry
 from explorer.figures import style
+from explorer.figures.net_titles import net_title
 from explorer.flow_results import IdentityFlow
 from explorer.language import text
 from explorer.units import magnitude
@@ -59,11 +59,12 @@ def describe_identity(flow: IdentityFlow, language: str = "en") -> str:
     """What the curves show, computed from them: that the parts add up, what the identity keeps, and where it breaks."""
     if not flow.blocks:
         return ""
-    blocks, entry = flow.blocks, find_entry(flow.net.split()[0]).title
+    blocks, named = flow.blocks, net_title(flow.net, language)
     larger = sum(block.through_shortcut > block.through_branch for block in blocks)
-    sentences = [text("caption.identity.larger", language, net=entry, count=larger, total=len(blocks))]
+    sentences = [text("caption.identity.larger", language, net=named, count=larger, total=len(blocks))]
     worst = max(block.error for block in blocks)
-    sentences.append(text("caption.identity.adds_up", language, error=f"{worst:.0e}" if worst else "0"))
+    key = "adds_up" if worst else "adds_up_exactly"
+    sentences.append(text(f"caption.identity.{key}", language, error=magnitude(worst)))
     identities = [block for block in blocks if block.kind == "identity" and block.output]
     if identities:
         kept = [block.through_shortcut / block.output for block in identities]

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.catalog import find_entry
 from explorer.errors import ConfigError, join_or
 from explorer.figures import style
+from explorer.figures.net_titles import net_title
 from explorer.landscape_results import Landscape, LandscapeSource, LossPath
 from explorer.language import text
 from explorer.units import percent
@@ -260,9 +260,7 @@ def plot_loss_path(paths: Sequence[LossPath], language: str = "en") -> go.Figure
 
 def landscape_name(source: LandscapeSource, language: str) -> str:
     """How a net is called: its title, what of it is not usual, and where its weights come from."""
-    arch, *options = source.net.split(" · ")
-    told = [option for option in options if not option.startswith(("num_classes", "image_size", "in_channels"))]
-    named = " · ".join([find_entry(arch).title, *told])
+    named = net_title(source.net, language)
     if not source.weights:
         return text("flow.initial", language, net=named)
     if source.weights.startswith("shipped:"):

@@ -6,8 +6,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from explorer import units
-from explorer.catalog import find_entry
 from explorer.figures import style
+from explorer.figures.net_titles import net_title
 from explorer.flow_results import GradientFlow, LayerFlow
 from explorer.language import text
 from explorer.surgery_results import Subject, Surgery
@@ -21,11 +21,9 @@ def subject_name(subject: Subject, language: str = "en") -> str:
     """How a net is called in a legend: its title, what of it is not usual, and its weights.
 
     >>> subject_name(Subject("resnet20 · preact True", "", "photographs", "agreement", 256, 10))
-    'ResNet-20 (CIFAR) · preact True, initial weights'
+    'ResNet-20 (CIFAR) · pre-activation, initial weights'
     """
-    arch, *options = subject.net.split(" · ")
-    told = [option for option in options if not option.startswith(("num_classes", "image_size", "in_channels"))]
-    named = " · ".join([find_entry(arch).title, *told])
+    named = net_title(subject.net, language)
     if not subject.weights:
         return text("surgery.initial", language, net=named)
     if subject.weights.startswith("shipped:"):

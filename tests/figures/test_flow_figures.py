@@ -54,7 +54,7 @@ def test_every_quantity_has_its_axes_and_words(quantity: str, language: str) -> 
 
 def test_the_words_follow_the_values() -> None:
     said = describe_flow(FLOWS)
-    assert "3e+02 at the first layer, 0.1 at the last before the head: 3\u202f000 times larger at the first" in said
+    assert "300 at the first layer, 0.1 at the last before the head: 3\u202f000 times larger at the first" in said
     assert "1 at the first layer, 4 at the last before the head: 4 times smaller at the first" in said
     assert "300 times as much as ResNet-56" in said
     assert "times as much" not in describe_flow([FLOWS[0], FLOWS[0]])
@@ -97,12 +97,14 @@ def test_the_parts_of_the_identity_and_their_words() -> None:
     assert len(figure.layout.shapes) == 1
     said = describe_identity(found)
     assert "in 1 of 3 blocks more of the gradient comes through the shortcut" in said
-    assert "largest difference 3e-07" in said
+    assert "largest difference 3.0 × 10⁻⁷" in said
     assert "Through all 2 identity shortcuts the gradient at a block's output arrives at its input unchanged" in said
     assert "layer1.0 × 0.7" in said
     broken = IdentityFlow("resnet56", "", "textures", 32, 0, (block("identity", 0.8, 0.5), block("identity", 0.9, 1)))
     assert "lets 80 to 90 % of the gradient's norm on" in describe_identity(broken)
     assert "80~90 %" in describe_identity(broken, "ko")
+    assert "add up exactly" in describe_identity(broken)
+    assert "pre-activation" in said
     assert list(identity_data(found)["kind"]) == ["identity", "padding", "identity"]
 
 
