@@ -38,7 +38,7 @@ def gradient_flow(
         label: how the net is called; default: its configuration's label or its class.
         weights: where its weights come from; empty for initial ones.
         dataset: name of the data.
-        seed: of the initial weights and of the batch.
+        seed: of the initial weights and of the batch, and of what dropout leaves out in training mode.
 
     Returns:
         One `LayerFlow` for each convolution and linear layer, in the order of computation.
@@ -58,7 +58,7 @@ def gradient_flow(
         message = f"pictures={len(pictures)} is not possible: batch norm needs 2 or more in training mode."
         raise ConfigError(message, key="flow_pictures", count=len(pictures))
     parameters = [module.weight for module in _weighted(net)]
-    with undisturbed(net, training=training), recorded_responses(net) as layers:
+    with undisturbed(net, training=training, seed=seed), recorded_responses(net) as layers:
         with torch.set_grad_enabled(labels is not None):
             logits = net(pictures)
         loss = None if labels is None else F.cross_entropy(logits, labels)

@@ -10,7 +10,7 @@ from torch import nn
 
 
 @contextmanager
-def undisturbed(net: nn.Module, *, training: bool = True) -> Iterator[None]:
+def undisturbed(net: nn.Module, *, training: bool = True, seed: int | None = None) -> Iterator[None]:
     """`net` in one mode with all its parameters requiring gradients; afterwards everything is as it was.
 
     Modes, buffers (batch norm's statistics), `requires_grad` and the random state are restored, also after an
@@ -19,12 +19,17 @@ def undisturbed(net: nn.Module, *, training: bool = True) -> Iterator[None]:
     Args:
         net: any module.
         training: training mode, or evaluation mode.
+        seed: of what is drawn meanwhile, as dropout does; None for what comes next anyway.
     """
     modes = [(module, module.training) for module in net.modules()]
     buffers = [(buffer, buffer.clone()) for buffer in net.buffers()]
     required = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
     try:
         with torch.random.fork_rng(devices=_devices(net)), torch.inference_mode(False), torch.enable_grad():
+            if seed is not None:
+                torch.default_generator.manual_seed(seed)  # not `torch.manual_seed`: that seeds every GPU, too
+                for device in _devices(net):
+                    torch.cuda.default_generators[device].manual_seed(seed)
             net.train(training)
             for parameter, _ in required:
                 parameter.requires_grad_(True)

@@ -153,6 +153,16 @@ def test_nothing_of_the_net_is_changed() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_dropout_leaves_out_what_the_seed_says() -> None:
+    """Whatever was drawn before: VGG's classifier has dropout in training mode."""
+    net = create_model("vgg_a", num_classes=10, seed=0, width=0.0625, image_size=32)
+    torch.manual_seed(5)
+    one = gradient_flow(net, *batch())
+    torch.rand(3)
+    assert gradient_flow(net, *batch()) == one
+    assert gradient_flow(net, *batch(), seed=1).loss != one.loss
+
+
 def test_batch_norm_in_training_mode_gives_responses_of_mean_zero_and_deviation_one() -> None:
     flow = gradient_flow(create_model("plain20", seed=0), *batch(16))
     for layer in flow.main_path[:-1]:
