@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.analysis.undisturbed import undisturbed
-from explorer.errors import ConfigError
+from explorer.analysis.undisturbed import check_count, undisturbed
 from explorer.flow_results import GradientFlow, LayerFlow
 from explorer.models.net import Net
 from explorer.models.responses import recorded_responses
@@ -44,7 +43,7 @@ def gradient_flow(
         One `LayerFlow` for each convolution and linear layer, in the order of computation.
 
     Raises:
-        ConfigError: a layer is used twice, or the batch is too small for batch norm.
+        ConfigError: a layer is used twice, or the batch is empty or too small for batch norm.
 
     >>> import torch, explorer
     >>> net = explorer.create_model("plain20", seed=0)
@@ -54,9 +53,7 @@ def gradient_flow(
     >>> len(flow.main_path), flow.layers[0].layer, flow.layers[-1].layer
     (20, 'conv1', 'fc')
     """
-    if training and len(pictures) < 2:
-        message = f"pictures={len(pictures)} is not possible: batch norm needs 2 or more in training mode."
-        raise ConfigError(message, key="flow_pictures", count=len(pictures))
+    check_count(net, pictures, training=training)
     parameters = [module.weight for module in _weighted(net)]
     with undisturbed(net, training=training, seed=seed), recorded_responses(net) as layers:
         with torch.set_grad_enabled(labels is not None):

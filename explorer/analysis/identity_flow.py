@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.hooks import RemovableHandle
 
-from explorer.analysis.undisturbed import undisturbed
+from explorer.analysis.undisturbed import check_count, undisturbed
 from explorer.errors import ConfigError
 from explorer.flow_results import BlockFlow, IdentityFlow
 from explorer.models.blocks import ResidualBlock
@@ -53,7 +53,7 @@ def identity_flow(
         seed: of the initial weights and of the batch.
 
     Raises:
-        ConfigError: the net has no residual block, or the batch is too small for batch norm.
+        ConfigError: the net has no residual block, or the batch is empty or too small for batch norm.
 
     >>> import torch, explorer
     >>> net = explorer.create_model("resnet20", preact=True, seed=0).double()
@@ -66,9 +66,7 @@ def identity_flow(
     if not any(isinstance(module, ResidualBlock) and module.residual for module in net.modules()):
         message = f"net={net.config.label()!r} has no shortcut: use a residual net, such as resnet20."
         raise ConfigError(message, key="flow_no_shortcut", said=f"net={net.config.label()!r}")
-    if training and len(pictures) < 2:
-        message = f"pictures={len(pictures)} is not possible: batch norm needs 2 or more in training mode."
-        raise ConfigError(message, key="flow_pictures", count=len(pictures))
+    check_count(net, pictures, training=training)
     with undisturbed(net, training=training), _recorded(net) as passed:
         loss = F.cross_entropy(net(pictures), labels)
         blocks = tuple(_split(loss, one) for one in passed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from explorer.analysis.undisturbed import undisturbed
+from explorer.analysis.undisturbed import check_count, undisturbed
 from explorer.errors import ConfigError
 from explorer.flow_results import LayerResponse, LayerResponses
 from explorer.models.net import Net
@@ -30,7 +30,7 @@ def layer_responses(
         seed: of the pictures.
 
     Raises:
-        ConfigError: the net has no 3×3 layer.
+        ConfigError: the net has no 3×3 layer, or the batch is empty.
 
     >>> import torch, explorer
     >>> trained = explorer.load_trained("shipped:resnet20")
@@ -38,6 +38,7 @@ def layer_responses(
     >>> len(found.layers), found.layers[0].layer
     (19, 'conv1')
     """
+    check_count(net, pictures, training=False)
     with undisturbed(net, training=False), torch.no_grad(), recorded_responses(net) as seen:
         net(pictures)
     layers = [one for one in seen if isinstance(one.module, nn.Conv2d) and one.module.kernel_size == (3, 3)]

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from explorer.errors import ConfigError
 
 
 @contextmanager
@@ -42,6 +44,21 @@ def undisturbed(net: nn.Module, *, training: bool = True, seed: int | None = Non
         with torch.no_grad():
             for buffer, value in buffers:
                 buffer.copy_(value)
+
+
+def check_count(net: nn.Module, pictures: Tensor, *, training: bool) -> None:
+    """Whether a batch has pictures enough for a net in one mode.
+
+    Raises:
+        ConfigError: it has none, or only one and batch norm is to take its statistics.
+    """
+    if not len(pictures):
+        message = "pictures=0 is not possible: use 1 or more."
+        raise ConfigError(message, key="choice", said="pictures=0", accepted="1, 2, 3 ...")
+    norms = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules())
+    if training and norms and len(pictures) < 2:
+        message = f"pictures={len(pictures)} is not possible: batch norm needs 2 or more in training mode."
+        raise ConfigError(message, key="flow_pictures", count=len(pictures))
 
 
 def _devices(net: nn.Module) -> list[int]:

@@ -170,9 +170,17 @@ def test_batch_norm_in_training_mode_gives_responses_of_mean_zero_and_deviation_
         assert layer.std == pytest.approx(1, abs=1e-2)
 
 
+def test_one_picture_is_enough_where_there_is_no_batch_norm() -> None:
+    net = create_model("plain8", norm="none", seed=0)
+    assert gradient_flow(net, *batch(1)).layers == gradient_flow(net, *batch(1), training=False).layers
+
+
 def test_what_cannot_be_told_is_refused() -> None:
     with pytest.raises(ConfigError, match="pictures=1 is not possible"):
         gradient_flow(create_model("resnet8"), *batch(1))
+
+    with pytest.raises(ConfigError, match="pictures=0 is not possible: use 1 or more"):
+        gradient_flow(create_model("resnet8"), *batch(0), training=False)
 
     class Twice(Small):
         def forward(self, x: Tensor) -> Tensor:

@@ -106,3 +106,9 @@ def test_a_plain_net_has_no_shortcut() -> None:
         identity_flow(net_of("plain20"), *batch())
     with pytest.raises(ConfigError, match="pictures=1 is not possible"):
         identity_flow(net_of("resnet20"), *batch(1))
+    with pytest.raises(ConfigError, match="pictures=0 is not possible"):
+        identity_flow(net_of("resnet20"), *batch(0), training=False)
+
+
+def test_one_picture_is_enough_where_there_is_no_batch_norm() -> None:
+    assert len(identity_flow(net_of("resnet8", norm="none"), *batch(1)).blocks) == 3

@@ -79,3 +79,5 @@ def test_without_batch_norm_and_without_3x3_layers() -> None:
     assert found.mean_by_norm is None
     with pytest.raises(ConfigError, match="has no 3×3 layer: use a net that has"):
         layer_responses(create_model("lenet5", image_size=32, in_channels=3), pictures(side=32))
+    with pytest.raises(ConfigError, match="pictures=0 is not possible"):
+        layer_responses(create_model("resnet8"), pictures(0))
