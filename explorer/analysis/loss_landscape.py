@@ -104,7 +104,8 @@ def random_directions(net: nn.Module, seed: int) -> tuple[Direction, Direction]:
     for _ in range(2):
         drawn.append(
             {
-                name: filter_normalised(torch.randn(weight.shape, generator=generator), weight.detach())
+                # Drawn on the CPU: the same numbers wherever the net is.
+                name: filter_normalised(torch.randn(weight.shape, generator=generator).to(weight), weight.detach())
                 for name, weight in net.named_parameters()
                 if weight.dim() > 1
             }

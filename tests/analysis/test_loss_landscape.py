@@ -79,6 +79,14 @@ def test_plain_and_residual_nets_get_the_same_draws() -> None:
         assert F.cosine_similarity(step.flatten(1), other[name].flatten(1)).min().item() == pytest.approx(1, abs=1e-5)
 
 
+def test_directions_are_where_the_weights_are() -> None:
+    """As on a GPU: the meta device stands for one."""
+    weights = dict(stirred().double().to("meta").named_parameters())
+    for direction in random_directions(stirred().double().to("meta"), 0):
+        for name, step in direction.items():
+            assert (step.device, step.dtype) == (weights[name].device, weights[name].dtype)
+
+
 # ---------------------------------------------------------------- losses
 
 
