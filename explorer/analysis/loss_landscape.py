@@ -67,7 +67,10 @@ class MovedNet:
             for name, parameter in self._parameters.items():
                 parameter.copy_(weights.get(name, self.weights[name]))
         logits = self._answers()  # (N, classes)
-        right = (logits.argmax(1) == self.labels).double().mean().item() if self.labels.dim() == 1 else 0.0
+        right = 0.0
+        if self.labels.dim() == 1:
+            answered = ~logits.isnan().any(1)  # `argmax` takes what is not a number for the largest
+            right = ((logits.argmax(1) == self.labels) & answered).double().mean().item()
         return self._criterion(logits, self.labels).item(), right
 
     def _answers(self) -> Tensor:

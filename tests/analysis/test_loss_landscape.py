@@ -115,6 +115,14 @@ def test_a_point_is_what_a_net_with_those_weights_computes(batch_statistics: boo
     assert loss == pytest.approx(expected, rel=1e-4)
 
 
+def test_what_is_not_a_number_is_no_right_answer() -> None:
+    net, (pictures, _) = stirred(), batch()
+    weights = {"fc.bias": torch.tensor([float("nan"), 0.0, 0.0, 0.0])}
+    loss, right = MovedNet(net, pictures, torch.zeros(6, dtype=torch.long)).with_weights(weights)
+    assert loss != loss
+    assert right == 0
+
+
 def test_the_net_is_never_touched() -> None:
     net = stirred().train()
     pictures, labels = batch()
