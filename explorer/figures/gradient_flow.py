@@ -12,7 +12,7 @@ from explorer.figures import style
 from explorer.figures.net_titles import net_title
 from explorer.flow_results import GradientFlow, LayerFlow
 from explorer.language import text
-from explorer.units import magnitude
+from explorer.units import magnitude, percent
 
 QUANTITIES = ("weight_gradient", "activation_gradient", "relative_gradient", "std", "mean", "zeros", "dead")
 """What can be drawn; the norms and deviations on a logarithmic axis."""
@@ -27,6 +27,9 @@ _SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up")
 _HEIGHT = 440
 _ALIKE = 1.1
 """Ratio below which two values are not told apart in words."""
+
+_NO_MEAN = 1e-4
+"""Below it a mean is what rounding left of 0, where batch norm has taken it away."""
 
 
 def flow_data(flows: Sequence[GradientFlow]) -> pd.DataFrame:
@@ -120,17 +123,14 @@ def describe_flow(flows: Sequence[GradientFlow], quantity: str = "weight_gradien
             continue
         first, last = (getattr(layer, quantity) for layer in (layers[0], layers[-1]))
         if quantity not in _LOGARITHMIC:
-            top = max(layers, key=lambda layer: getattr(layer, quantity))
-            value = getattr(top, quantity)
-            shown = f"{value:.2g}" if quantity == "mean" else f"{100 * value:.1f} %"
-            sentences.append(text("caption.flow.highest", language, net=name, value=shown, layer=top.layer))
+            sentences.append(_farthest(name, layers, quantity, language))
             continue
         values = {"net": name, "first": magnitude(first), "last": magnitude(last)}
         if not first or not last:
             sentences.append(text("caption.flow.nothing", language, **values))
             continue
         ratio = first / last
-        key = "larger" if ratio > 1 else "smaller"
+        key = "alike" if max(ratio, 1 / ratio) < _ALIKE else "larger" if ratio > 1 else "smaller"
         values["times"] = magnitude(max(ratio, 1 / ratio))
         sentences.append(text(f"caption.flow.{key}", language, **values))
     if quantity in _LOGARITHMIC and len(flows) > 1:
@@ -141,3 +141,16 @@ def describe_flow(flows: Sequence[GradientFlow], quantity: str = "weight_gradien
             values = {"high": high[1], "low": low[1], "times": magnitude(high[0] / low[0])}
             sentences.append(text("caption.flow.between", language, **values))
     return " ".join(sentences)
+
+
+def _farthest(name: str, layers: Sequence[LayerFlow], quantity: str, language: str) -> str:
+    """Where a share is highest, or a mean farthest from 0; or that there is nothing anywhere."""
+    top = max(layers, key=lambda layer: abs(getattr(layer, quantity)))
+    value = getattr(top, quantity)
+    if quantity == "mean":
+        if abs(value) < _NO_MEAN:
+            return text("caption.flow.no_mean", language, net=name, most=magnitude(abs(value)))
+        return text("caption.flow.farthest", language, net=name, value=f"{value:.2g}", layer=top.layer)
+    if not value:
+        return text("caption.flow.none", language, net=name)
+    return text("caption.flow.highest", language, net=name, value=percent(value), layer=top.layer)

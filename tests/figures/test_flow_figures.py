@@ -61,6 +61,16 @@ def test_the_words_follow_the_values() -> None:
     assert "highest at conv1, with 25.0 %" in describe_flow(FLOWS, "dead")
 
 
+def test_what_is_the_same_or_nothing_is_said_so() -> None:
+    said = describe_flow([flow("plain56", 1.0, 2.0, 1.05)])
+    assert "1 at the first layer, 1.1 at the last before the head: hardly a difference" in said
+    silent = replace(FLOWS[0], layers=tuple(replace(one, mean=-2e-7, dead=0.0) for one in FLOWS[0].layers))
+    assert "0 % in every layer" in describe_flow([silent], "dead")
+    assert "0 in every layer but for rounding (at most 2.0 × 10⁻⁷)" in describe_flow([silent], "mean")
+    low = replace(silent, layers=(silent.layers[0], replace(silent.layers[1], mean=-0.3), *silent.layers[2:]))
+    assert "farthest from 0 at conv2, with -0.3" in describe_flow([low], "mean")
+
+
 def test_trained_and_untrained_are_told_apart() -> None:
     figure = plot_flow([flow("resnet20", 1, 1), flow("resnet20", 1, 1, weights="my run")])
     first, second = figure.data
