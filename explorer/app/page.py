@@ -127,7 +127,8 @@ class Page:
         return from_query(query or "", tuple(TABS), self.language)
 
     def _answer(self, state: PageState) -> list[Any]:
-        values: list[Any] = [to_query(state), _summary(state, self.language), *picker.updates(state.model)]
+        own = any(tab.name == state.tab and set(tab.own) == set(tab.outputs) for tab in self.tabs)
+        values: list[Any] = [to_query(state), _summary(state, self.language, own), *picker.updates(state.model)]
         for tab in self.tabs:
             values += tab.show(state, self.language) if tab.name == state.tab else [gr.skip() for _ in tab.outputs]
         return [*values, *["" for _ in self.problems]]
@@ -228,13 +229,14 @@ def build_page(blocks: gr.Blocks, language: str, paths: dict[str, str]) -> None:
     blocks.load(follow, [address], [*answer, tabs], js="() => [location.search]", **QUICK)
 
 
-def _summary(state: PageState, language: str) -> str:
-    """The sidebar's head; on a phone the line that opens it."""
+def _summary(state: PageState, language: str, own: bool = False) -> str:
+    """The sidebar's head; on a phone the line that opens it; and that the open tab has nets of its `own`."""
     chosen = html.escape(state.model.label())
+    note = f'<p class="note">{html.escape(text("picker.unused", language))}</p>' if own else ""
     return (
         f"<h2>{text('picker.title', language)}</h2>"
         f'<button type="button" aria-controls="picker" aria-expanded="false" data-toggle="sidebar">'
-        f"{text('picker.title', language)}: <b>{chosen}</b></button>"
+        f"{text('picker.title', language)}: <b>{chosen}</b></button>{note}"
     )
 
 
