@@ -9,7 +9,7 @@ from itertools import pairwise
 from explorer.figures.landscape import highest_drawn, landscape_name
 from explorer.landscape_results import Landscape, LandscapePoint, LandscapeSource, LossPath
 from explorer.language import text
-from explorer.units import exact, percent
+from explorer.units import exact, magnitude, percent
 
 _HILL = 1.05
 """Times the loss of the initial weights: less is not called a hill."""
@@ -160,7 +160,7 @@ def downward_bends(landscape: Landscape, direction: int) -> tuple[int, int]:
 
 
 def _loss(loss: float) -> str:
-    return f"{loss:.3g}" if abs(loss) < 1e5 else f"{loss:.1e}"
+    return f"{loss:.3g}" if abs(loss) < 1000 or not math.isfinite(loss) else magnitude(loss)
 
 
 def _finite(point: LandscapePoint) -> float:
