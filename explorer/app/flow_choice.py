@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from explorer.app import link_parts, training_store
 from explorer.cards import shipped_card, shipped_cards
-from explorer.catalog import OPTION_CHOICES, find_entry
+from explorer.catalog import OPTION_CHOICES
 from explorer.errors import ConfigError
 from explorer.figures.flow_history import HISTORY
 from explorer.figures.gradient_flow import QUANTITIES
+from explorer.figures.net_titles import net_title
 from explorer.language import text
 from explorer.options import read_net
 
@@ -98,7 +99,7 @@ def run_of(net: str) -> str:
 
 def choices(nets: tuple[str, ...], language: str) -> list[tuple[str, str]]:
     """The nets to pick from: the usual ones with initial weights, shipped ones, finished runs, what is chosen."""
-    listed = [(_title(net), net) for net in NETS]
+    listed = [(_title(net, language), net) for net in NETS]
     for card in shipped_cards():
         listed.append((text("flow.shipped", language, net=card.model.entry.title), f"{SHIPPED}{card.name}"))
     for run in training_store.store().list():
@@ -106,12 +107,8 @@ def choices(nets: tuple[str, ...], language: str) -> list[tuple[str, str]]:
             words = text("transfer.start.run", language, run=run.name, net=run.model.entry.title)
             listed.append((words, f"{RUN}{run.run_id}"))
     known = {value for _, value in listed}
-    return [*listed, *((_title(net), net) for net in nets if net not in known)]
+    return [*listed, *((_title(net, language), net) for net in nets if net not in known)]
 
 
-def _title(net: str) -> str:
-    arch, _, options = net.partition(":")
-    if net.startswith((RUN, SHIPPED)):
-        return net
-    title = find_entry(arch).title
-    return f"{title}, {options}".replace("preact=True", "pre-activation") if options else title
+def _title(net: str, language: str) -> str:
+    return net if net.startswith((RUN, SHIPPED)) else net_title(read_net(net).label(), language)

@@ -11,6 +11,7 @@ from explorer.app import link_parts, training_data, training_store
 from explorer.cards import shipped_card, shipped_cards
 from explorer.config import ModelConfig
 from explorer.errors import ConfigError, ExplorerError
+from explorer.figures.net_titles import net_title
 from explorer.language import text
 from explorer.layouts import ResNetLayout
 from explorer.options import read_net
@@ -205,17 +206,20 @@ def weights_choices(chosen: str, language: str) -> list[tuple[str, str]]:
             words = text("transfer.start.run", language, run=run.name, net=run.model.entry.title)
             listed.append((words, f"{RUN}{run.run_id}"))
     for net in _UNTRAINED:
-        listed.append((text("shortcuts.weights.initial", language, net=net), f"{INITIAL}{net}"))
+        title = net_title(read_net(net).label(), language)
+        listed.append((text("shortcuts.weights.initial", language, net=title), f"{INITIAL}{net}"))
     return listed if chosen in [value for _, value in listed] else [*listed, (chosen, chosen)]
 
 
 def data_choices(choice: ShortcutsChoice, language: str) -> list[tuple[str, str]]:
     """The test pictures to pick from; a folder may be typed."""
-    listed = [(text("shortcuts.data.photographs", language), PHOTOGRAPHS)]
     own = own_data(choice.weights)
+    # A net without data of its own is asked about photographs of itself.
+    photographs = PHOTOGRAPHS if own or choice.data == PHOTOGRAPHS else ""
+    listed = [(text("shortcuts.data.photographs", language), photographs)]
     if own:
         named = DATASETS[own].title if own in DATASETS else own.rpartition("/")[2] or own
         listed.insert(0, (text("shortcuts.data.own", language, data=named), ""))
     if choice.data not in [value for _, value in listed]:
-        listed.append((choice.data or PHOTOGRAPHS, choice.data))
+        listed.append((choice.data, choice.data))
     return listed
