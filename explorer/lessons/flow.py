@@ -17,6 +17,7 @@ from explorer.models.create import as_config, create_model
 from explorer.models.net import Net
 from explorer.training.augment import plain_preparation
 from explorer.training.data import dataset_info, is_available, load_dataset
+from explorer.training.draws import drawn
 from explorer.training.fitting import adapt_to_data
 from explorer.training.runs import RunStore
 from explorer.training.splits import DataSet
@@ -24,6 +25,9 @@ from explorer.training.trained import Trained, load_trained, with_data
 
 DATA = "textures"
 PICTURES = 64
+_TO_CHOOSE_FROM = 4
+"""Times the pictures of a batch: read of a trained net's own data, whose order is its training's and not the seed's."""
+
 RESPONSE_NETS = ("shipped:plain20", "shipped:plain56", "shipped:resnet20", "shipped:resnet56")
 """Those of the ResNet paper's figure 7 that come with explorer."""
 
@@ -152,7 +156,7 @@ def _trained(trained: Trained, data: str, pictures: int, seed: int) -> _Ready:
     own = is_available(trained.dataset)
     if own:
         each = -(-pictures // trained.config.num_classes)
-        trained, dataset = with_data(trained, subset=each, test_subset=1)
+        trained, dataset = with_data(trained, subset=_TO_CHOOSE_FROM * each, test_subset=1)
     else:
         dataset = load_dataset(
             data,
@@ -169,4 +173,7 @@ def _trained(trained: Trained, data: str, pictures: int, seed: int) -> _Ready:
 
 
 def _drawn(dataset: DataSet, pictures: int, seed: int) -> Tensor:
-    return torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(seed))[:pictures]
+    """The positions of a batch, about as many of each class."""
+    classes = len(dataset.summary.classes)
+    kept = drawn(dataset.train.labels.numpy(), classes, -(-pictures // classes), seed, "flow")
+    return torch.from_numpy(kept)[torch.randperm(len(kept), generator=torch.Generator().manual_seed(seed))[:pictures]]

@@ -67,6 +67,9 @@ def test_a_run_is_measured_with_what_it_has_learned(tmp_path: Path) -> None:
     assert after.dataset == "digits"
     assert after.weights
     assert len(identity_of("", run="learned", pictures=16, store=store).blocks) == 3
+    one, again, other = (flow_of("", run="learned", pictures=20, seed=seed, store=store) for seed in (0, 0, 1))
+    assert one == again
+    assert one.loss != pytest.approx(other.loss, rel=1e-3), "the seed draws the batch"
     store.close()
 
 
