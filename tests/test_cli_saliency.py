@@ -7,10 +7,11 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.attribution_results import METHODS
+from explorer.attribution_results import LAYERED, METHODS, Attribution
 from explorer.cli import main
 from explorer.cli import saliency as command_file
 
@@ -61,7 +62,10 @@ def test_a_file_and_an_untrained_net(home: Path, capsys: pytest.CaptureFixture[s
         (["saliency", "rocket", "--method", "guessing"], "Unknown method 'guessing'"),
         (["saliency", "rocket", "--target", "cat"], "Unknown class 'cat'"),
         (["saliency", "rocket", "--target", "12"], "target=12 is not possible"),
+        (["saliency", "rocket", "--target", "9" * 5000], "Unknown class '9999"),
         (["saliency", "rocket", "--layer", "layer9"], "Unknown layer 'layer9'"),
+        (["saliency", "rocket", "--method", "gradient", "--layer", "layer9"], "--layer says nothing to gradient"),
+        (["saliency", "."], "'.' is a folder: name one picture file in it"),
         (["saliency", "rocket", "--out", "maps.pdf"], "use a name that ends in .html, .png, .svg, .csv"),
     ],
 )
@@ -72,5 +76,20 @@ def test_mistakes_get_a_sentence(command: list[str], said: str, capsys: pytest.C
     assert "Traceback" not in error
 
 
+def test_a_folder_of_a_photographs_name_is_not_in_its_way(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "rocket").mkdir()
+    monkeypatch.chdir(home)
+    assert main(["saliency", "rocket", "--model", "resnet20"]) == 0
+
+
+def test_where_nothing_speaks_for_the_class_no_place_is_named() -> None:
+    values = -np.arange(4, dtype=np.float32).reshape(2, 2)
+    against = Attribution("occlusion", 3, "dog", 0.01, "", values, values)
+    assert command_file._row("net", against) == ["net", "dog", "1.0 %", "", "", ""]
+    speaking = Attribution("occlusion", 3, "dog", 0.01, "", -values, -values)
+    assert command_file._row("net", speaking)[4:] == ["25.0 %", "x 1, y 1 of 2 × 2 px"]
+
+
 def test_the_command_knows_every_method() -> None:
     assert METHODS == command_file._METHODS
+    assert LAYERED == command_file._LAYERED

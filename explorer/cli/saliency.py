@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ import typer
 from explorer import units, writers
 from explorer.cli import output
 from explorer.cli.options import Format
-from explorer.errors import ConfigError, UnknownNameError
+from explorer.errors import ConfigError, UnknownNameError, join_or
 
 if TYPE_CHECKING:
     from explorer.attribution_results import Attribution
@@ -21,7 +22,8 @@ _METHODS = (
     *("grad-cam", "gradient", "gradient-x-input", "smoothgrad", "integrated-gradients", "guided-backprop", "deeplift"),
     *("guided-grad-cam", "occlusion", "feature-ablation"),
 )
-"""As in `explorer.attribution_results`, whose arrays take a while to import; a test compares the two."""
+_LAYERED = ("grad-cam", "guided-grad-cam")
+"""As in `explorer.attribution_results`, whose arrays take a while to import; a test compares them."""
 
 _HEADERS = ("Net", "Class", "Probability", "Layer", "Half of it on", "Strongest at")
 _KINDS = ("shipped", "imagenet", "initial", "before")
@@ -60,6 +62,8 @@ def saliency(
     writers.checked_format(format)
     if method not in _METHODS:
         raise UnknownNameError("method", method, _METHODS)
+    if layer is not None and method not in _LAYERED:
+        raise ConfigError(f"--layer says nothing to {method}: leave it out, or use {join_or(_LAYERED)}.")
     weights = [*map(_weights, model or ()), *(run or ())] or ["shipped:resnet18"]
     if len(weights) > 2:
         raise ConfigError(f"{len(weights)} nets are named: name 1 or 2, such as --model plain18 --model resnet18.")
@@ -74,7 +78,8 @@ def saliency(
     picture = _picture(image)
     nets = [observe(one) for one in weights]
     found: tuple[Attribution, ...] = ()
-    wanted = int(target) if target is not None and target.isdecimal() and target not in nets[0].classes else target
+    is_number = target is not None and re.fullmatch("[0-9]{1,9}", target) and target not in nets[0].classes
+    wanted = int(target) if target is not None and is_number else target
     for found in saliency_of(nets, picture, method=method, target=wanted, layer=layer):
         _tell(sum(one.share_done for one in found) / len(nets))
     names = [net.name() for net in nets]
@@ -99,15 +104,18 @@ def _weights(model: str) -> str:
 def _picture(image: str) -> Pixels:
     from explorer.pictures import PHOTOGRAPHS, photograph, read_picture
 
-    return photograph(image) if image in PHOTOGRAPHS and not Path(image).exists() else read_picture(image)
+    if Path(image).is_dir() and image not in PHOTOGRAPHS:
+        raise ConfigError(f"{image[-60:]!r} is a folder: name one picture file in it.")
+    return photograph(image) if image in PHOTOGRAPHS and not Path(image).is_file() else read_picture(image)
 
 
 def _row(name: str, one: Attribution) -> list[str]:
     height, width = one.values.shape
     row, column = divmod(int(one.values.argmax()), width)
-    place = "" if one.is_empty else f"x {column}, y {row} of {width} × {height} px"
+    place = "" if one.values.max() <= 0 else f"x {column}, y {row} of {width} × {height} px"
     share = units.percent(one.probability)
-    return [name, one.target_name or str(one.target), share, one.layer, units.percent(one.area_of_half()), place]
+    half = units.percent(one.area_of_half()) if place else ""  # nothing speaks for the class
+    return [name, one.target_name or str(one.target), share, one.layer, half, place]
 
 
 def _tell(share: float) -> None:
