@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
@@ -149,7 +151,19 @@ def checked_pictures(net: nn.Module, pictures: Tensor) -> Tensor:
     if isinstance(net, Net) and pictures.shape[1] != net.config.in_channels:
         said, channels = f"pictures of {pictures.shape[1]} channels", net.config.in_channels
         raise ExplorerError(f"{net.config.label()} cannot take {said}: it takes {channels}.")
+    if not bool(torch.isfinite(pictures).all()):
+        raise ExplorerError("The pictures have a value that is no finite number: give pictures of finite numbers.")
     return pictures
+
+
+def whole_number(value: object) -> int | None:
+    """A whole number as Python's own, be it one of numpy's or torch's; None for anything else, True and False too."""
+    if isinstance(value, bool | np.bool_) or (isinstance(value, Tensor) and value.dtype == torch.bool):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # of several values torch raises one, numpy the other
+        return None
 
 
 def _table(net: nn.Module, image_size: int | None) -> LayerTable:

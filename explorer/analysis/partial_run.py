@@ -6,6 +6,7 @@ The operations come from the same trace as the layer table, so that every row of
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,11 +121,38 @@ def prefix(net: nn.Module, layer: str, input_shape: tuple[int, ...]) -> Prefix:
             if source not in needed:
                 needed.add(source)
                 open_nodes.append(source)
+        if not open_nodes:  # what was changed in place on the way, although nobody reads the operation's result
+            open_nodes = [node for node in _before(target) if node not in needed and _changes(node, needed, net)]
+            needed.update(open_nodes)
     ordered = tuple(node for node in graph.nodes if node in needed)
     modules = dict(net.named_modules(remove_duplicate=False))
     return Prefix(
         modules, net, tracer.constants, ordered, frozenset(path_of[node] for node in ordered if node in path_of)
     )
+
+
+def _before(target: fx.Node) -> Iterator[fx.Node]:
+    for node in target.graph.nodes:
+        if node is target:
+            return
+        yield node
+
+
+def _changes(node: fx.Node, needed: set[fx.Node], net: nn.Module) -> bool:
+    """Whether an operation writes over a value that is needed."""
+    if not node.args or node.args[0] not in needed:
+        return False
+    name = str(node.target)
+    if node.op == "call_module":
+        return bool(getattr(net.get_submodule(name), "inplace", False))
+    if node.op == "call_method":
+        return name.endswith("_") and not name.endswith("__")
+    if node.op == "call_function":
+        name = getattr(node.target, "__name__", "")
+        if getattr(operator, name, None) is node.target:  # iadd and the like; and_ and or_ change nothing
+            return name.startswith("i") and hasattr(operator, name[1:])
+        return name.endswith("_") or bool(node.kwargs.get("inplace", False))
+    return False
 
 
 def crop_for(unit: tuple[int, int], row: LayerRow, rows: list[LayerRow], input_shape: tuple[int, ...]) -> Box:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
 
-from explorer.analysis.layer_run import LayerRun, checked_pictures, label_of, stage_of
+from explorer.analysis.layer_run import LayerRun, checked_pictures, label_of, stage_of, whole_number
 from explorer.errors import ConfigError
 from explorer.feature_results import ExcitedUnit, Exciting, UnitPictures
 
@@ -70,10 +70,10 @@ def top_pictures_steps(
     """
     x = checked_pictures(net, pictures)
     run = LayerRun(net, layer, (x.shape[1], x.shape[2], x.shape[3]))
-    if isinstance(each, bool) or not isinstance(each, int) or not 1 <= each <= _MOST_EACH:
+    shown = whole_number(each)
+    if shown is None or not 1 <= shown <= _MOST_EACH:
         raise _out_of_range("each", each, 1, _MOST_EACH)
-    _check_units(units, run.row.output_shape[0])
-    return _steps(run, x, units, each)
+    return _steps(run, x, _checked_units(units, run.row.output_shape[0]), shown)
 
 
 def _steps(run: LayerRun, pictures: Tensor, units: int | Sequence[int], each: int) -> Iterator[UnitPictures]:
@@ -130,14 +130,20 @@ def _result(
     )
 
 
-def _check_units(units: int | Sequence[int], channels: int) -> None:
-    if isinstance(units, int):
-        if isinstance(units, bool) or not 1 <= units <= channels:
+def _checked_units(units: int | Sequence[int], channels: int) -> int | list[int]:
+    """How many of the strongest, or which ones: numpy's numbers, such as those of `FeatureMaps.strongest`, too."""
+    count = whole_number(units)
+    if count is not None or not isinstance(units, Iterable):
+        if count is None or not 1 <= count <= channels:
             raise _out_of_range("units", units, 1, channels)
-        return
+        return count
+    numbers: list[int] = []
     for unit in units:
-        if isinstance(unit, bool) or not isinstance(unit, int) or not 0 <= unit < channels:
+        number = whole_number(unit)
+        if number is None or not 0 <= number < channels:
             raise _out_of_range("unit", unit, 0, channels - 1)
+        numbers.append(number)
+    return numbers
 
 
 def _out_of_range(name: str, value: object, low: int, high: int) -> ConfigError:

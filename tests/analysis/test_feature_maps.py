@@ -108,6 +108,42 @@ def test_modules_of_others_that_work_in_place(layer: str) -> None:
     assert torch.equal(x, noise(1, 3, 64, 64))
 
 
+class InPlace(nn.Module):
+    """Nobody reads what its operations give: they work in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two, self.relu = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 3), nn.ReLU(inplace=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x.sub_(0.5)
+        y = self.one(x)
+        self.relu(y)
+        y *= 3
+        F.relu6(y, inplace=True)
+        z = self.two(y)
+        torch.sigmoid_(z)
+        return z + 1
+
+
+@pytest.mark.parametrize("layer", ["one", "two"])
+def test_what_is_changed_in_place_on_the_way_is_changed(layer: str) -> None:
+    torch.manual_seed(0)
+    net, x = InPlace().eval(), noise(1, 3, 9, 9)
+    with torch.no_grad():
+        y = net.one(x - 0.5)
+        expected = y if layer == "one" else net.two((3 * y.relu()).clamp(max=6))
+    np.testing.assert_allclose(feature_maps(net, x, layer).values, expected[0].numpy(), rtol=1e-5, atol=1e-5)
+    assert torch.equal(x, noise(1, 3, 9, 9))
+
+
+def test_a_picture_with_a_value_that_is_no_number() -> None:
+    x = noise(1, 3, 32, 32)
+    x[0, 0, 0, 0] = float("nan")
+    with pytest.raises(ExplorerError, match="The pictures have a value that is no finite number"):
+        feature_maps(net_of("resnet20"), x, "layer1")
+
+
 def test_an_untrained_net_is_looked_at_as_it_is() -> None:
     """Its batch norms do nothing yet: they are not given the statistics of the picture in silence."""
     net, x = create_model("resnet20", seed=1), noise(1, 3, 32, 32)

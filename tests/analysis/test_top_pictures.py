@@ -196,3 +196,14 @@ def test_what_cannot_be_asked_is_answered_in_a_sentence(trained: Net, photograph
         top_pictures_steps(trained, photographs, "layer2", each=0)
     with pytest.raises(ExplorerError, match=r"0 × 3 × 112 × 112 .*give normalised pictures"):
         top_pictures_steps(trained, photographs[:0], "layer2")
+    with pytest.raises(ConfigError, match=r"units=2\.5 is not possible"):
+        top_pictures_steps(trained, photographs, "layer2", units=2.5)  # type: ignore[arg-type]
+
+
+def test_units_are_named_as_the_strongest_maps_give_them(trained: Net, photographs: Tensor) -> None:
+    strongest = feature_maps(trained, photographs[0], "layer2").strongest[:2]  # numpy's numbers
+    found = top_pictures(trained, photographs, "layer2", units=strongest)  # type: ignore[arg-type]
+    assert [unit.unit for unit in found.units] == strongest.tolist()
+    assert plain(top_pictures(trained, photographs, "layer2", units=strongest.tolist())) == plain(found)
+    counted = top_pictures(trained, photographs, "layer2", units=np.int64(2), each=np.int64(1))  # type: ignore[arg-type]
+    assert [len(unit.best) for unit in counted.units] == [1, 1]
