@@ -158,7 +158,8 @@ def _blurred(picture: Tensor) -> Tensor:
 
     deviation = min(picture.shape[2:]) / _BLURRED  # px
     window = 2 * math.ceil(3 * deviation) + 1  # px
-    blurred: Tensor = gaussian_blur(picture, [window, window], [deviation, deviation])
+    width, height = (min(window, 2 * side - 1) for side in (picture.shape[3], picture.shape[2]))  # it is mirrored once
+    blurred: Tensor = gaussian_blur(picture, [width, height], [deviation, deviation])
     return blurred  # (1, C, H, W)
 
 

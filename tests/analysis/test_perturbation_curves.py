@@ -235,6 +235,18 @@ def test_the_net_is_asked_as_it_is_used() -> None:
     assert curves.whole == pytest.approx(found.probability, abs=1e-6)
 
 
+def test_a_picture_of_one_row_is_blurred_along_it() -> None:
+    picture = torch.zeros(1, 1, 60)
+    picture[0, 0, 30] = 1.0
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.AdaptiveMaxPool2d(1), nn.Flatten()).eval()
+    with torch.no_grad():
+        net[0].weight[:, 0, 0, 0], net[0].bias[:] = torch.tensor([0.0, 8.0]), 0.0
+    values = picture[0].numpy()
+    curves = perturbation_curves(net, picture, Attribution("gradient", 1, "", 1.0, "", values, values), steps=4)
+    assert curves.whole == pytest.approx(1 / (1 + math.exp(-8)))
+    assert curves.emptied <= curves.whole
+
+
 def test_what_cannot_be_asked_is_answered_in_a_sentence() -> None:
     net, picture, found = OnePixel(), one_bright(), a_map(one_bright()[0])
     with pytest.raises(ConfigError, match="baseline='black' is not possible: use blur or mean"):
