@@ -12,6 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from explorer.errors import ExplorerError
 
 _HOOKS = (
     "_forward_hooks",
@@ -27,12 +30,32 @@ _HOOKS = (
 def own_copy(net: nn.Module) -> nn.Module:
     """A net of the same weights in evaluation mode; its parameters and buffers are those of `net`, not copies.
 
+    Raises:
+        ExplorerError: it is a TorchScript module, which has no modules of its own in Python.
+
     >>> net = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
     >>> copied = own_copy(net)
     >>> copied[0] is net[0], copied[0].weight is net[0].weight, copied.training, net.training
     (False, True, False, True)
     """
+    if any(isinstance(one, torch.jit.ScriptModule) for one in net.modules()):
+        raise ExplorerError(f"{type(net).__name__} is TorchScript and cannot be looked into: give the module itself.")
     return _copied(net, {})
+
+
+def for_gradients(copied: nn.Module) -> nn.Module:
+    """An own copy whose weights can take part in a gradient: those made in inference mode are cloned.
+
+    To be called outside of that mode.
+    """
+    for module in copied.modules():
+        for name, value in module._parameters.items():
+            if value is not None and not is_lazy(value) and value.is_inference():
+                module._parameters[name] = nn.Parameter(value.detach().clone(), requires_grad=value.requires_grad)
+        for name, buffer in module._buffers.items():
+            if buffer is not None and not is_lazy(buffer) and buffer.is_inference():
+                module._buffers[name] = buffer.clone()
+    return copied
 
 
 def _copied(module: nn.Module, known: dict[int, nn.Module]) -> nn.Module:

@@ -124,7 +124,8 @@ def deeplift(asked: Question) -> Iterator[Finding]:
     """Shrikumar et al. 2017, rule "rescale": each unit's change against the baseline is handed to what changed before.
 
     Raises:
-        ExplorerError: the net has a nonlinear operation that the rule does not know.
+        ExplorerError: the net has a nonlinear operation that the rule does not know, or reads again what a module
+            changed in place.
     """
     from captum.attr import DeepLift
 
@@ -133,6 +134,7 @@ def deeplift(asked: Question) -> Iterator[Finding]:
         what = ", ".join(seen.without_rule[:3])
         message = f"DeepLift does not apply to {_named(asked.net)}: it has no rule for {what}."
         raise ExplorerError(message, key="deeplift_rule", net=_named(asked.net), what=what)
+    _refuse_read_again(asked, seen, "DeepLift")
     with_modules_apart(asked.score.net, seen.uses, RULED)
     with _without_captums_notes():
         found = DeepLift(asked.score).attribute(asked.x, baselines=torch.zeros_like(asked.x))
@@ -155,7 +157,7 @@ def _prepare_for_guiding(asked: Question) -> None:
     """Give every ReLU a module of its own.
 
     Raises:
-        ExplorerError: there is no ReLU, or one that is no module.
+        ExplorerError: there is no ReLU, or one that is no module, or what one changed in place is read again.
     """
     seen: Operations = operations(asked.net, asked.x.detach())
     if seen.relu_functions or not seen.relus:
@@ -166,7 +168,15 @@ def _prepare_for_guiding(asked: Question) -> None:
             raise ExplorerError(message, key="guided_function", net=net, what=what)
         message = f"Guided backprop does not apply to {net}: it has no nn.ReLU whose gradient could be guided."
         raise ExplorerError(message, key="guided_no_relu", net=net)
+    _refuse_read_again(asked, seen, "Guided backprop")
     with_modules_apart(asked.score.net, seen.uses, (nn.ReLU,))
+
+
+def _refuse_read_again(asked: Question, seen: Operations, method: str) -> None:
+    if seen.read_again:
+        net = _named(asked.net)
+        message = f"{method} does not apply to {net}: it reads again what a module changed in place, write x = relu(x)."
+        raise ExplorerError(message, key="read_again", method=method, net=net)
 
 
 # ---------------------------------------------------------------- many steps

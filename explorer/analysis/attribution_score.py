@@ -37,10 +37,12 @@ class Score(nn.Module):
         self.first: Tensor | None = None
         self.plane: Tensor | None = None
         self.pictures = 0
+        self._dtype = next((p.dtype for p in net.parameters() if p.is_floating_point()), None)
 
     def forward(self, x: Tensor) -> Tensor:
         self.plane = None
-        logits = self.net(x)  # (N, classes)
+        # A net may work in place on what it is given; and captum's noise is not of the type of a half's weights.
+        logits = self.net(x.to(self._dtype or x.dtype, copy=True))  # (N, classes)
         if not isinstance(logits, Tensor) or logits.dim() != 2:
             given = " × ".join(map(str, logits.shape)) if isinstance(logits, Tensor) else type(logits).__name__
             raise ExplorerError(f"The net answers with {given}: one number for each class is needed, (N, classes).")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from explorer.analysis.attribution_copy import own_copy
+from explorer.analysis.attribution_copy import own_copy, with_modules_apart
 
 RULED = (
     nn.ReLU,
@@ -48,32 +48,35 @@ class Operations:
 
     Attributes:
         uses: how often each module of `RULED` is used when the net runs once, by its name.
-        relus: how many modules are `nn.ReLU`.
+        relus: how often a module `nn.ReLU` is used.
         relu_functions: names of functions that work as a ReLU outside of any module `nn.ReLU`.
         without_rule: what else is not linear: the operation and the module it is in.
+        read_again: whether a module works in place on a value that the net itself reads again, as in `relu(x)` where
+            `x = relu(x)` is usual: with modules of their own, which cannot, the answer is another.
     """
 
     uses: Counter[str] = field(default_factory=Counter)
     relus: int = 0
     relu_functions: list[str] = field(default_factory=list)
     without_rule: list[str] = field(default_factory=list)
+    read_again: bool = False
 
 
-_KNOWN: weakref.WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], Operations]] = weakref.WeakKeyDictionary()
+_KNOWN: weakref.WeakKeyDictionary[nn.Module, tuple[tuple[object, ...], Operations]] = weakref.WeakKeyDictionary()
 
 
 def operations(net: nn.Module, x: Tensor) -> Operations:
     """What a net does with a picture (1, C, H, W); looked up where it is asked again and its modules are the same."""
-    made_of = tuple(map(id, net.modules()))
+    made_of = tuple((id(one), type(one)) for one in net.modules())  # a module may lie where a former one lay
     known = _KNOWN.get(net)
     if known is None or known[0] != made_of:
-        known = made_of, _seen(own_copy(net), x)
+        known = made_of, _seen(net, x)
         _KNOWN[net] = known
     return known[1]
 
 
-def _seen(copied: nn.Module, x: Tensor) -> Operations:
-    found = Operations(relus=sum(isinstance(one, nn.ReLU) for one in copied.modules()))
+def _seen(net: nn.Module, x: Tensor) -> Operations:
+    copied, found = own_copy(net), Operations()
     watch = _Watch(found)
     names = {module: name for name, module in copied.named_modules()}
     for module, name in names.items():
@@ -81,8 +84,19 @@ def _seen(copied: nn.Module, x: Tensor) -> Operations:
         module.register_forward_pre_hook(watch.entered(name), prepend=True)
         module.register_forward_hook(watch.left)
     with torch.no_grad(), watch:
-        copied(x)
+        answer = copied(x.clone())  # a net may work in place
+    if any(getattr(net.get_submodule(name), "inplace", False) for name in found.uses):
+        apart = own_copy(net)
+        with_modules_apart(apart, found.uses, RULED)
+        with torch.no_grad():
+            found.read_again = not _is_close(apart(x.clone()), answer)
     return found
+
+
+def _is_close(one: Any, other: Any) -> bool:
+    if not isinstance(one, Tensor):
+        return True  # nothing that could be asked
+    return torch.allclose(one, other, rtol=1e-4, atol=1e-5 * float(other.abs().max()), equal_nan=True)
 
 
 class _Watch(TorchFunctionMode):
@@ -94,6 +108,7 @@ class _Watch(TorchFunctionMode):
     def entered(self, name: str) -> Any:
         def hook(module: nn.Module, given: Any) -> None:
             self.inside.append(module)
+            self.found.relus += isinstance(module, nn.ReLU)
             if type(module) in RULED:
                 self.found.uses[name] += 1
 

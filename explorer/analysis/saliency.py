@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.analysis import attribution_methods, covering
-from explorer.analysis.attribution_copy import own_copy
+from explorer.analysis.attribution_copy import for_gradients, own_copy
 from explorer.analysis.attribution_methods import Finding, Method, Question
 from explorer.analysis.attribution_score import Score
+from explorer.analysis.layer_run import whole_number
 from explorer.analysis.saliency_layers import default_layer as default_layer
 from explorer.analysis.saliency_layers import layers_of as layers_of
 from explorer.attribution_results import LAYERED, METHODS, SLOW, Attribution
@@ -161,8 +162,9 @@ def _steps(
     seed: int,
 ) -> Iterator[Attribution]:
     _load_captum()
-    score = Score(own_copy(net), lambda logits: _class_number(target, classes, logits))
     with _computing():
+        score = Score(for_gradients(own_copy(net)), lambda logits: _class_number(target, classes, logits))
+    with _computing(), _its_size(net, picture):
         x = _where_the_net_is(net, picture)  # (1, C, H, W)
         chosen, at_once = "", 1
         if method in LAYERED:
@@ -173,7 +175,7 @@ def _steps(
             at_once = score.at_once(first)
         steps = _METHODS[method](Question(net, score, x.requires_grad_(), chosen, at_once, seed))
     while True:
-        with _computing():
+        with _computing(), _its_size(net, picture):
             finding = next(steps, None)
         if finding is None:
             return
@@ -193,6 +195,21 @@ def _computing() -> Iterator[None]:
     # Tensors of inference mode cannot take part in a gradient: a copy that is made outside of it can.
     with torch.inference_mode(False), torch.enable_grad():
         yield
+
+
+@contextmanager
+def _its_size(net: nn.Module, picture: Tensor) -> Iterator[None]:
+    """Say so where a net of this package does not take pictures of that size: torch would speak of matrices."""
+    try:
+        yield
+    except RuntimeError as error:
+        height, width = picture.shape[-2:]
+        side = net.config.image_size if isinstance(net, Net) else None
+        if side is None or (height, width) == (side, side) or "memory" in str(error):
+            raise
+        assert isinstance(net, Net)
+        said = f"{net.config.label()} cannot take a picture of {height} × {width} px"
+        raise ExplorerError(f"{said}: give one of {side} × {side} px.") from error
 
 
 def _attribution(
@@ -235,13 +252,15 @@ def _attribution(
 
 def _checked_picture(net: nn.Module, picture: Tensor) -> Tensor:
     x = picture[None] if picture.dim() == 3 else picture
-    if x.dim() != 4 or len(x) != 1 or not x.is_floating_point():
+    if x.dim() != 4 or len(x) != 1 or 0 in x.shape or not x.is_floating_point():
         shape = " × ".join(map(str, picture.shape)) or "a single value"
         message = f"The picture is {shape} ({picture.dtype}): give one normalised picture, float (C, H, W)."
         raise ExplorerError(message)
     if isinstance(net, Net) and x.shape[1] != net.config.in_channels:
         said, channels = f"a picture of {x.shape[1]} channels", net.config.in_channels
         raise ExplorerError(f"{net.config.label()} cannot take {said}: it takes {channels}.")
+    if not torch.isfinite(x).all():
+        raise ExplorerError("The picture has a value that is no finite number: give a picture of finite numbers.")
     return x
 
 
@@ -273,8 +292,9 @@ def _class_number(target: int | str | None, classes: Sequence[str], logits: Tens
         if target not in classes:
             raise UnknownNameError("class", target, classes)
         return list(classes).index(target)
-    if isinstance(target, bool) or not isinstance(target, int) or not 0 <= target < count:
+    number = whole_number(target)
+    if number is None or not 0 <= number < count:
         said = f"target={str(target)[:40]}"
         message = f"{said} is not possible: use a whole number from 0 to {count - 1}, or a class's name."
         raise ConfigError(message, key="range", said=said, low=0, high=count - 1)
-    return target
+    return number
