@@ -38,6 +38,14 @@ def app_url(home: Path) -> Iterator[str]:
     assert {run.status for run in RunStore(home / "home" / "runs").list()} <= {"finished", "stopped"}
 
 
+@pytest.fixture(autouse=True)
+def nothing_goes_on(home: Path) -> Iterator[None]:
+    """What a test that failed left training would keep the next ones waiting for their turn."""
+    yield
+    for run in store(home).list():
+        store(home).request_stop(run.run_id)
+
+
 def store(home: Path) -> RunStore:
     return RunStore(home / "home" / "runs")
 
@@ -51,17 +59,14 @@ def points(visitor: Visitor, trace: int = 0) -> int:
     """How many points of a curve are drawn; the first curve is the batches'."""
     return int(
         visitor.page.evaluate(
-            "trace => (document.querySelector('#train-curves .plot').data || [])[trace]?.x.length ?? 0", trace
+            "trace => document.querySelector('#train-curves .plot')?.data?.[trace]?.x.length ?? 0", trace
         )
     )
 
 
 def wait_for_points(visitor: Visitor, least: int, trace: int = 0) -> None:
     visitor.page.wait_for_function(
-        """([least, trace]) => {
-            const data = document.querySelector('#train-curves .plot').data || [];
-            return data[trace] && data[trace].x.length >= least;
-        }""",
+        "([least, trace]) => document.querySelector('#train-curves .plot')?.data?.[trace]?.x.length >= least",
         arg=[least, trace],
         timeout=90_000,
     )
