@@ -226,6 +226,8 @@ def _largest_fall(check: SanityCheck, language: str) -> list[str]:
 
 
 def _label(number: int, step: SanityStep, language: str) -> str:
+    if not step.stage and not step.is_empty:
+        return text("sanity.label.untouched", language, number=number)  # short: a tile is narrow on a phone
     name = step.stage or text("sanity.untouched", language)
     return text("sanity.label.empty" if step.is_empty else "sanity.label", language, number=number, name=name)
 

@@ -43,8 +43,8 @@ def test_curves_and_control_are_plotted_as_they_are() -> None:
     lines = {(trace.name, trace.xaxis): list(trace.y) for trace in figure.data if trace.line.width}
     assert lines["resnet", "x"] == pytest.approx([80, 20, 10])
     assert lines["resnet", "x2"] == pytest.approx([10, 70, 80])
-    assert lines["random order of the squares of a 4 × 4 grid", "x"] == pytest.approx([80, 45, 10])
-    assert lines["random order of the squares of a 4 × 4 grid", "x2"] == pytest.approx([10, 45, 80])
+    assert lines["random order, 4 × 4 squares", "x"] == pytest.approx([80, 45, 10])
+    assert lines["random order, 4 × 4 squares", "x2"] == pytest.approx([10, 45, 80])
     band = [list(trace.y) for trace in figure.data if not trace.line.width]
     assert band[:2] == [pytest.approx([80, 40, 10]), pytest.approx([80, 50, 10])]
     assert list(figure.data[0].x) == [0, 50, 100]
@@ -53,7 +53,7 @@ def test_curves_and_control_are_plotted_as_they_are() -> None:
         "resnet: area 0.575, random 0.450",
     ]
     assert [trace.name for trace in figure.data if trace.showlegend] == [
-        "random order of the squares of a 4 × 4 grid",
+        "random order, 4 × 4 squares",
         "resnet",
     ]
     assert figure.layout.yaxis.range == figure.layout.yaxis2.range
@@ -65,14 +65,14 @@ def test_several_share_the_control_where_it_is_the_same() -> None:
     other = replace(GOOD, random=GOOD.random * 0.9, squares=(112, 112))
     figure = plot_perturbation_curves([GOOD, worse, other], ["a", "b", "c"])
     names = [trace.name for trace in figure.data if trace.xaxis == "x"]
-    assert names == ["random order of the squares of a 4 × 4 grid (a)", "random order of pixels (c)", "a", "b", "c"]
+    assert names == ["random order, 4 × 4 squares (a)", "random order of pixels (c)", "a", "b", "c"]
     assert [trace.name for trace in figure.data if trace.showlegend] == names
     assert (figure.data[0].line.color, figure.data[1].line.color) == (
         figure.data[2].line.color,
         figure.data[4].line.color,
     )
     same = plot_perturbation_curves([GOOD, worse])
-    assert [trace.name for trace in same.data][:1] == ["random order of the squares of a 4 × 4 grid"]
+    assert [trace.name for trace in same.data][:1] == ["random order, 4 × 4 squares"]
     assert not figure.layout.annotations  # no room for three areas
     lines = [trace for trace in figure.data if trace.name in "abc" and trace.xaxis == "x"]
     assert len({trace.line.dash for trace in lines}) == len({trace.line.color for trace in lines}) == 3

@@ -56,7 +56,7 @@ def test_each_map_stands_in_its_own_place_and_none_moves() -> None:
     for axis in ("xaxis", "yaxis", "xaxis2", "yaxis2"):
         assert figure.layout[axis].range == partly.layout[axis].range
     labels = [note.text for note in figure.layout.annotations]
-    assert labels == ["the picture", "0 · untouched", "1 · head", "2 · layer3", "3 · stem"]
+    assert labels == ["picture", "0 · as is", "1 · head", "2 · layer3", "3 · stem"]
 
 
 def test_a_map_that_is_not_square_keeps_its_shape() -> None:
