@@ -15,8 +15,8 @@ class LayerFlow:
     Attributes:
         layer: name of the module.
         depth: its number along the main path, from 1; a shortcut's projection has that of the layer beside which it
-            ends.
-        shortcut: whether it is a shortcut's projection.
+            ends, a gate's layer that of the one whose channels it scales.
+        shortcut: whether it lies beside the main path: a shortcut's projection, or a layer of squeeze-and-excitation.
         weight_norm: Euclidean norm of its weights.
         weight_gradient: Euclidean norm of the loss's gradient in its weights; None where the pictures have no labels.
         activation_gradient: Euclidean norm of the loss's gradient in its responses to the whole batch; None likewise.
@@ -69,7 +69,7 @@ class GradientFlow:
 
     @property
     def main_path(self) -> tuple[LayerFlow, ...]:
-        """The layers without the shortcuts' projections, in depth order."""
+        """The layers without the shortcuts' projections and the gates, in depth order."""
         return tuple(layer for layer in self.layers if not layer.shortcut)
 
 
@@ -199,8 +199,8 @@ class RecordedLayer:
     Attributes:
         layer: name of the module.
         depth: its number along the main path, from 1; a shortcut's projection has that of the layer beside which it
-            ends.
-        shortcut: whether it is a shortcut's projection.
+            ends, a gate's layer that of the one whose channels it scales.
+        shortcut: whether it lies beside the main path: a shortcut's projection, or a layer of squeeze-and-excitation.
     """
 
     layer: str

@@ -11,6 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from explorer.errors import ConfigError
 from explorer.models.blocks import ResidualBlock
+from explorer.models.layers import SqueezeExcitation
 
 NORMS = (nn.BatchNorm2d, nn.GroupNorm, nn.LocalResponseNorm)
 _SEEN = (nn.Conv2d, nn.Linear, nn.ReLU, *NORMS)
@@ -24,8 +25,8 @@ class Response:
         name: of the layer.
         module: the layer.
         depth: its number along the main path, from 1; a shortcut's projection has that of the layer beside which it
-            ends.
-        shortcut: whether it is a shortcut's projection.
+            ends, a gate's layer that of the one whose channels it scales.
+        shortcut: whether it lies beside the main path: a shortcut's projection, or a layer of squeeze-and-excitation.
         value: its response.
         place: name of the module that gave it: the layer, or the norm behind it.
         relu: name of the ReLU that follows; empty where none does.
@@ -63,19 +64,19 @@ def recorded_responses(net: nn.Module) -> Iterator[list[Response]]:
     [('conv1', 'bn1', 'relu'), ('layer1.0.conv1', 'layer1.0.bn1', 'layer1.0.relu1')]
     """
     seen: list[Response] = []
-    shortcuts = shortcut_modules(net)
+    aside = modules_aside(net)
 
     def hook(name: str) -> object:
         def ran(module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-            on_shortcut = id(module) in shortcuts
+            is_aside = id(module) in aside
             if isinstance(module, nn.Conv2d | nn.Linear):
                 if any(one.module is module for one in seen):
                     message = f"The layer {name!r} is used twice: the flow through it cannot be told apart."
                     raise ConfigError(message, key="flow_twice", layer=name)
-                depth = sum(not one.shortcut for one in seen) + (0 if on_shortcut else 1)
-                seen.append(Response(name, module, depth, on_shortcut, output, name, passed_on=output.clone()))
+                depth = sum(not one.shortcut for one in seen) + (0 if is_aside else 1)
+                seen.append(Response(name, module, depth, is_aside, output, name, passed_on=output.clone()))
                 return seen[-1].passed_on
-            beside = [one for one in seen if one.shortcut == on_shortcut]
+            beside = [one for one in seen if one.shortcut == is_aside]
             if not beside:
                 return None  # a pre-activation before the first layer
             last = beside[-1]
@@ -102,14 +103,11 @@ def recorded_responses(net: nn.Module) -> Iterator[list[Response]]:
             handle.remove()
 
 
-def shortcut_modules(net: nn.Module) -> set[int]:
-    """Identities (`id`) of the modules that lie on shortcuts."""
-    return {
-        id(inner)
-        for block in net.modules()
-        if isinstance(block, ResidualBlock) and block.downsample is not None
-        for inner in block.downsample.modules()
-    }
+def modules_aside(net: nn.Module) -> set[int]:
+    """Identities (`id`) of the modules that lie beside the main path: on shortcuts, and in gates of the channels."""
+    shortcuts = [block.downsample for block in net.modules() if isinstance(block, ResidualBlock) and block.downsample]
+    gates = [module for module in net.modules() if isinstance(module, SqueezeExcitation)]
+    return {id(inner) for outer in (*shortcuts, *gates) for inner in outer.modules()}
 
 
 def silent(output: Tensor) -> tuple[Tensor, Tensor]:

@@ -58,6 +58,19 @@ def test_the_depth_is_that_of_the_name() -> None:
         assert [layer.depth for layer in gradient_flow(net, *batch(2)).main_path] == list(range(1, depth + 1))
 
 
+def test_gates_of_the_channels_lie_beside_the_path() -> None:
+    """Squeeze-and-excitation makes a net no deeper, and the ReLU behind a block is that of its last convolution."""
+    net = create_model("resnet8", squeeze_excitation=True, num_classes=10, seed=0)
+    flow = gradient_flow(net, *batch())
+    assert [layer.depth for layer in flow.main_path] == list(range(1, 9))
+    gates = {layer.layer: layer for layer in flow.layers if ".se." in layer.layer}
+    assert len(gates) == 6
+    assert gates["layer1.0.se.fc1"].shortcut
+    assert gates["layer1.0.se.fc1"].depth == 3
+    assert gates["layer1.0.se.fc2"].zeros is None
+    assert all(layer.zeros is not None for layer in flow.main_path[:-1])
+
+
 class Small(nn.Module):
     """A convolution of one weight, a batch norm, a ReLU, a linear layer: everything can be worked out."""
 
