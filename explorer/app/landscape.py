@@ -241,14 +241,12 @@ def build_landscape_tab(state: PageState, language: str) -> Tab:
             [(text(f"landscape.view.{name}", language), name) for name in VIEWS],
             value=chosen.view,
             label=words("view"),
-            min_width=180,
             elem_id="landscape-view",
         )
         statistics = gr.Radio(
             [(text(f"landscape.statistics.{name}", language), name) for name in STATISTICS],
             value=chosen.statistics,
             label=words("statistics"),
-            min_width=240,
             elem_id="landscape-statistics",
         )
         size = gr.Dropdown(

@@ -181,9 +181,10 @@ def _lay_out(
                 }
             )
             place = {"x": 0, "xref": f"x{suffix} domain", "y": 1.01, "yref": f"y{suffix} domain"}
-        name = f"<b>{landscape_name(landscape.source, language)}</b>"
-        figure.add_annotation(text=name, xanchor="left", yanchor="bottom", showarrow=False, **place)
-    margin = {"t": 40, "l": 8, "r": 8} if view == "surface" else {"t": 40}
+        # In two lines: on a phone one is wider than the square, and would run into the scale.
+        name = f"<b>{landscape_name(landscape.source, language).replace(', ', ',<br>', 1)}</b>"
+        figure.add_annotation(text=name, align="left", xanchor="left", yanchor="bottom", showarrow=False, **place)
+    margin = {"t": 52, "l": 8, "r": 8} if view == "surface" else {"t": 52}
     figure.update_layout(margin=margin, meta={"panels": 2} if two else None, showlegend=False)
 
 
