@@ -86,7 +86,7 @@ def plot_path_lengths(paths: PathGradients, language: str = "en") -> go.Figure:
         yaxis2={"title": text("paths.axis.gradient", language), **_POWERS},
         yaxis3={"title": text("paths.axis.share", language), "rangemode": "tozero"},
         showlegend=True,
-        legend={"traceorder": "reversed"},
+        legend={"traceorder": "normal"},
         margin={"t": 56},
     )
     return figure

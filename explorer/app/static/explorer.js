@@ -175,6 +175,14 @@
         }
         layout.height *= 1.8;
       }
+      if (narrow) { // a long name of the lower axis would run out of the picture: it goes on below
+        for (const key of Object.keys(layout).filter((key) => /^xaxis\d*$/.test(key))) {
+          const title = layout[key].title, said = title && title.text;
+          if (!said || said.length < 34 || said.includes("<br>")) continue;
+          const parts = said.replace(/(, | \()/g, (mark) => (mark === ", " ? ",\n" : "\n(")).split("\n");
+          layout[key] = { ...layout[key], title: { ...title, text: parts.join("<br>") } };
+        }
+      }
       const least = layout.meta && layout.meta.least_px; // narrower it cannot be read: it scrolls instead
       plot.style.minWidth = least ? least + "px" : "";
       plot.style.height = layout.height + "px";
