@@ -114,7 +114,8 @@ class Budget:
         if not self.steps:
             return True
         if not self._with and not any(looked for _, _, looked in self._running):
-            return self.steps + 1 >= _SECOND_LOOK + _LEAST_GAP * (2 ** max(0, self.looks - 1) - 1)
+            gap = _LEAST_GAP * ((1 << max(0, self.looks - 1)) - 1)
+            return self.steps + 1 >= _SECOND_LOOK + gap
         cost = self.cost
         if cost is None or self.steps + 1 - self.last_look < _LEAST_GAP:
             return False
