@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,11 @@ import pytest
 GOLDEN = Path(__file__).parent / "golden"
 LARGE = re.compile(r"(?:plain|resnet|preact_resnet)(?:1001|1202)|resnet1(?:01|52)|vgg1[369](?:_bn)?|googlenet_5x5")
 """Nets that take seconds each; a smaller one of the same kind is in every list that they are in."""
+
+# Tests that run side by side share the cores: with a thread for every core each, torch's threads spend most of their
+# time waiting for one another. Set before anything imports torch, and inherited by what the tests start.
+if beside := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) - 1:
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // (beside + 1))))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
