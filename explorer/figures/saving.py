@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import EISDIR
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def check_place(out: Path) -> None:
 
     Raises:
         ConfigError: the name has no ending that is known here.
-        ExplorerError: there is no such folder, or what draws pictures is not installed.
+        ExplorerError: there is no such folder, it cannot be written to, or what draws pictures is not installed.
     """
     if out.suffix.lower() not in ENDINGS:
         said = f"out={str(out)[-60:]!r}"
@@ -29,6 +30,13 @@ def check_place(out: Path) -> None:
     if not out.absolute().parent.is_dir():
         message = f"There is no folder {out.absolute().parent}: make it first."
         raise ExplorerError(message, key="no_folder", folder=str(out.absolute().parent))
+    try:
+        _partial(out).touch()
+        _partial(out).unlink()
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    if out.is_dir():
+        raise _unwritable(out, IsADirectoryError(EISDIR, os.strerror(EISDIR)))
     if out.suffix.lower() in (".png", ".svg") and find_spec("kaleido") is None:
         ending = out.suffix.lower()
         message = f'A figure becomes a {ending} with kaleido: pip install "explorer[pictures]", or name a .html file.'
@@ -44,7 +52,7 @@ def save_figure(figure: go.Figure, data: pd.DataFrame, out: Path) -> None:
     """
     check_place(out)
     ending = out.suffix.lower()
-    partial = out.with_name(f".{out.stem}.{os.getpid()}{ending}")
+    partial = _partial(out)
     try:
         if ending == ".html":
             figure.write_html(partial, include_plotlyjs=True)
@@ -54,10 +62,19 @@ def save_figure(figure: go.Figure, data: pd.DataFrame, out: Path) -> None:
             figure.write_image(partial, width=_PICTURE_WIDTH, height=figure.layout.height or 450, scale=2)
         partial.replace(out)
     except OSError as error:
-        message = f"{out} cannot be written to: {error.strerror or error}."
-        raise ExplorerError(message, key="disk_unwritable", place=str(out)) from error
+        raise _unwritable(out, error) from error
     except (RuntimeError, ValueError) as error:  # kaleido finds no browser, or its browser ends
         message = f"The figure could not be drawn as {ending}: kaleido needs Chrome or Chromium. A .html always works."
         raise ExplorerError(message, key="no_drawing", ending=ending) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _partial(out: Path) -> Path:
+    """What is written before it takes the name `out`; it ends alike, as kaleido goes by the ending."""
+    return out.with_name(f".{out.stem}.{os.getpid()}{out.suffix.lower()}")
+
+
+def _unwritable(out: Path, error: OSError) -> ExplorerError:
+    message = f"{out} cannot be written to: {error.strerror or error}."
+    return ExplorerError(message, key="disk_unwritable", place=str(out))
