@@ -11,8 +11,8 @@ SIZES = (5, 9, 17, 33)
 Labels = Literal["true", "own"]
 """The data's own labels, or what the net itself answers where it stands."""
 
-Statistics = Literal["stored", "batch"]
-"""What batch norm normalises by: what it has stored in training, or the mean and variance of the batch."""
+Statistics = Literal["stored", "batch", "none"]
+"""What batch norm normalises by: what it has stored in training, or the mean and variance of the batch; or no such."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class LandscapeSource:
         weights: where they come from; empty for initial ones.
         dataset: name of the data.
         labels: `true` or `own`.
-        statistics: what batch norm normalises by, `stored` or `batch`.
+        statistics: what batch norm normalises by, `stored` or `batch`; `none` for a net that has no batch norm.
         pictures: in the batch.
         classes: of the net.
         parameters: of the net, all of them.
@@ -142,7 +142,7 @@ class LossPath:
     """The loss on the straight line from a training's initial weights to its last ones.
 
     Attributes:
-        source: whose loss it is; batch norm normalises by the batch, as nothing stored fits what lies between.
+        source: whose loss it is; batch norm, if any, normalises by the batch, as nothing stored fits what lies between.
         points: in the order of t.
     """
 

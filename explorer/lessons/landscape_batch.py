@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from explorer.errors import ConfigError, join_or
 from explorer.landscape_results import Statistics
@@ -38,7 +38,7 @@ class Ready:
         labels: (N,); None for the net's own answers.
         weights: where they come from; empty for initial ones.
         dataset: name of the data.
-        statistics: what batch norm is to normalise by.
+        statistics: what batch norm is to normalise by; `none` where the net has none.
     """
 
     net: Net
@@ -80,7 +80,7 @@ def ready(
     if weights.startswith(INITIAL):
         return _initial(weights.removeprefix(INITIAL), data or OFFLINE_DATA, labels, statistics, pictures)
     trained = load_trained(weights, store)
-    kind: Statistics = "stored" if statistics == "auto" else statistics
+    kind = _kind(trained.model, "batch" if statistics == "batch" else "stored")
     if labels == "true" or (labels == "auto" and (data or is_available(trained.dataset))):
         each = -(-pictures // trained.config.num_classes)
         try:
@@ -111,9 +111,15 @@ def _initial(net: str, data: str, labels: str, statistics: str, pictures: int) -
     order = _drawn(dataset, pictures)
     x = plain_preparation(dataset.mean, dataset.std, config.image_size)(dataset.train.pictures(order))  # (N, C, H, W)
     # Batch norm has stored nothing yet: by mean 0 and variance 1 the answers of a deep residual net explode.
-    kind: Statistics = "stored" if statistics == "stored" else "batch"
+    model = create_model(config).eval()
+    kind = _kind(model, "stored" if statistics == "stored" else "batch")
     answers = None if labels == "own" else dataset.train.labels[order]
-    return Ready(create_model(config).eval(), x, answers, "", dataset.summary.name, kind)
+    return Ready(model, x, answers, "", dataset.summary.name, kind)
+
+
+def _kind(net: Net, asked: Statistics) -> Statistics:
+    """What is asked for, of a net that has batch norm."""
+    return asked if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules()) else "none"
 
 
 def _batch(trained: Trained, dataset: DataSet, pictures: int) -> tuple[Tensor, Tensor]:

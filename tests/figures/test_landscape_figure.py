@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -186,6 +187,14 @@ def test_it_is_said_what_was_asked_of_which_pictures() -> None:
     both = describe_source([BOWL, own])
     assert both.count("Mean cross entropy") == 2
     assert describe_source([BOWL, CLIFF]).count("Mean cross entropy") == 1
+
+
+def test_of_a_net_without_batch_norm_nothing_is_normalised() -> None:
+    bare = replace(BOWL, source=replace(BOWL.source, statistics="none"))
+    assert "The net has no batch norm." in describe_source([bare])
+    assert "normalises" not in describe_source([bare])
+    assert "배치 정규화가 없습니다" in describe_source([bare], "ko")
+    assert "Batch norm normalises by what it has stored" in describe_source([bare, BOWL])
 
 
 def test_a_path_without_a_hill() -> None:

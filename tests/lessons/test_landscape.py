@@ -109,6 +109,12 @@ def test_initial_weights_have_the_datas_labels_and_the_batchs_statistics() -> No
     assert ready(RESIDUAL, "", "own", "stored", 4, None).labels is None
 
 
+def test_a_net_without_batch_norm_has_no_statistics() -> None:
+    assert ready("initial:plain8:norm=none", "", "auto", "auto", 4, None).statistics == "none"
+    assert ready("initial:plain8:norm=none", "", "auto", "stored", 4, None).statistics == "none"
+    assert ready(PLAIN, "", "auto", "stored", 4, None).statistics == "stored"
+
+
 def test_shipped_weights_without_their_data_are_asked_about_other_pictures() -> None:
     found = landscape_of("shipped:resnet20", pictures=8, size=5)
     source, centre = found.source, found.centre
