@@ -23,10 +23,18 @@ def describe_landscape(landscapes: Sequence[Landscape], language: str = "en") ->
         if centre is None or not size:
             continue
         points = [point for row in landscape.grid()[1] for point in row]
-        losses = [point.loss for point in points]
-        values: dict[str, object] = {"net": landscape_name(landscape.source, language), "loss": _loss(centre.loss)}
-        values |= {"low": _loss(min(losses)), "high": _loss(max(losses)), "size": size}
+        losses = [point.loss for point in points if math.isfinite(point.loss)]
+        values: dict[str, object] = {"net": landscape_name(landscape.source, language), "size": size}
+        if not losses:
+            sentences.append(text("caption.landscape.nowhere", language, **values))
+            continue
+        values |= {"loss": _loss(centre.loss), "low": _loss(min(losses)), "high": _loss(max(losses))}
         sentences.append(text("caption.landscape.range", language, **values))
+        if len(losses) < len(points):
+            values = {"count": len(points) - len(losses), "total": len(points)}
+            sentences.append(text("caption.landscape.not_finite", language, **values))
+        if not math.isfinite(centre.loss):
+            continue  # there is nothing to compare the others with
         if landscape.source.labels == "true":
             sentences.append(text("caption.landscape.right", language, share=percent(centre.accuracy)))
         guess = guessing_loss(landscape.source)
@@ -41,9 +49,9 @@ def describe_landscape(landscapes: Sequence[Landscape], language: str = "en") ->
         if lowest.loss < centre.loss:
             where = {"a": f"{lowest.a:g}", "b": f"{lowest.b:g}", "loss": _loss(lowest.loss)}
             sentences.append(text("caption.landscape.lower", language, **where))
-        clipped = sum(not loss <= highest_drawn(landscape.source) for loss in losses)
+        clipped = sum(loss > highest_drawn(landscape.source) for loss in losses)
         if clipped:
-            shown = {"share": percent(clipped / len(losses)), "high": _loss(highest_drawn(landscape.source))}
+            shown = {"share": percent(clipped / len(points)), "high": _loss(highest_drawn(landscape.source))}
             sentences.append(text("caption.landscape.clipped", language, **shown))
     return " ".join(sentences)
 
@@ -53,6 +61,10 @@ def describe_landscape_lines(landscapes: Sequence[Landscape], language: str = "e
     sentences = []
     for landscape in landscapes:
         if landscape.centre is None:
+            continue
+        name = landscape_name(landscape.source, language)
+        if not math.isfinite(landscape.centre.loss):
+            sentences.append(text("caption.landscape.centre", language, net=name))
             continue
         parts = []
         for direction in (0, 1):
@@ -64,7 +76,6 @@ def describe_landscape_lines(landscapes: Sequence[Landscape], language: str = "e
             words = {"number": direction + 1, "step": far, "curvature": _loss(curvature(landscape, direction))}
             parts.append(text("caption.landscape.direction", language, **words, bends=bends, of=of))
         if parts:
-            name = landscape_name(landscape.source, language)
             sentences.append(text("caption.landscape.along", language, net=name, parts="; ".join(parts)))
     return " ".join(sentences)
 
@@ -74,11 +85,15 @@ def describe_loss_path(paths: Sequence[LossPath], language: str = "en") -> str:
     sentences = []
     for path in paths:
         first, last = path.points[0], path.points[-1]
-        top = max(path.points, key=lambda point: point.loss)
+        finite = [point for point in path.points if math.isfinite(point.loss)]
+        top = max(finite, key=lambda point: point.loss, default=first)
         values = {"net": landscape_name(path.source, language), "first": _loss(first.loss), "last": _loss(last.loss)}
         hill = top.loss > _HILL * first.loss and top is not last
-        key = "hill" if hill else "downhill"
+        key = ("hill" if hill else "downhill") if math.isfinite(first.loss) else "ends"
         sentences.append(text(f"caption.path.{key}", language, **values, top=_loss(top.loss), t=f"{top.t:.2g}"))
+        if len(finite) < len(path.points):
+            counts = {"count": len(path.points) - len(finite), "total": len(path.points)}
+            sentences.append(text("caption.path.not_finite", language, **counts))
     return " ".join(sentences)
 
 
@@ -123,7 +138,7 @@ def valleys(landscape: Landscape) -> int:
                 for x in range(max(0, beside - 1), min(size, beside + 2))
                 if (y, x) != (at, beside)
             ]
-            count += all(point.loss < loss or math.isnan(loss) for loss in around)
+            count += math.isfinite(point.loss) and all(point.loss < loss or math.isnan(loss) for loss in around)
     return count
 
 
@@ -136,7 +151,8 @@ def doubling_step(landscape: Landscape, direction: int) -> tuple[float, float] |
     assert centre is not None
     found = []
     for sign in (1, -1):
-        side = sorted((abs(step), point.loss) for step, point in landscape.line(direction) if sign * step >= 0)
+        line = [(sign * step, point.loss) for step, point in landscape.line(direction)]
+        side = sorted((abs(step), loss) for step, loss in line if step >= 0 and not math.isnan(loss))
         for (near, _), (far, loss) in pairwise(side):
             if not loss < 2 * centre.loss:
                 found.append((near, far))
@@ -153,13 +169,19 @@ def curvature(landscape: Landscape, direction: int) -> float:
 
 
 def downward_bends(landscape: Landscape, direction: int) -> tuple[int, int]:
-    """At how many of the inner points of a line it bends downwards, and how many there are; a convex one has none."""
+    """At how many of the inner points of a line it bends downwards, and how many there are; a convex one has none.
+
+    A point does not count that is not finite, or whose neighbour is not.
+    """
     line = landscape.line(direction)
     slopes = [(right.loss - left.loss) / (after - before) for (before, left), (after, right) in pairwise(line)]
-    return sum(after < before for before, after in pairwise(slopes)), len(slopes) - 1
+    bends = [after < before for before, after in pairwise(slopes) if math.isfinite(before + after)]
+    return sum(bends), len(bends)
 
 
 def _loss(loss: float) -> str:
+    if math.isnan(loss):
+        return "–"
     return f"{loss:.3g}" if abs(loss) < 1000 or not math.isfinite(loss) else magnitude(loss)
 
 

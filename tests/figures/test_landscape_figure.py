@@ -91,6 +91,34 @@ def test_a_grid_is_whole_or_it_is_not_there() -> None:
     assert [(point.a, point.b) for point in rows[0]] == [(step, -1.0) for step in steps]
 
 
+def test_what_is_no_number_is_left_out_and_counted_in_whatever_order() -> None:
+    holes = made(lambda a, b: math.nan if a < 0 else 1 + a)
+    turned = replace(holes, points=tuple(reversed(holes.points)))
+    mirrored = made(lambda a, b: math.nan if a > 0 else 1 - a)
+    for one in (holes, turned, mirrored):
+        said = describe_landscape([one])
+        assert "loss 1 at its own weights, 1 to 2 on the square" in said
+        assert "At 10 of 25 points the loss is not a finite number" in said
+        assert "nan" not in said
+        assert "curvature at the weights –" in describe_landscape_lines([one])
+    assert downward_bends(holes, 0) == (0, 1)  # 1, 1.5, 2: the middle one alone has two neighbours
+    assert doubling_step(holes, 0) == (0.5, 1.0)
+    nowhere = made(lambda a, b: math.nan)
+    assert valleys(nowhere) == 0
+    assert "at none of the 5 × 5 points" in describe_landscape([nowhere])
+    assert "at its own weights the loss is not a finite number" in describe_landscape_lines([nowhere])
+
+
+def test_a_path_over_what_is_no_number() -> None:
+    losses = (2.0, math.nan, 1.0)
+    for order in (losses, losses[::-1]):
+        path = LossPath(source(), tuple(PathPoint(n / 2, loss, 0.5) for n, loss in enumerate(order)))
+        assert "At 1 of 3 points of the line" in describe_loss_path([path])
+        assert "nan" not in describe_loss_path([path])
+    path = LossPath(source(), tuple(PathPoint(n / 2, loss, 0.5) for n, loss in enumerate((math.nan, 9.0, 1.0))))
+    assert "5 %" not in describe_loss_path([path])
+
+
 # ---------------------------------------------------------------- figures
 
 
