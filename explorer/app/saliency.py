@@ -108,11 +108,11 @@ def stream_saliency(chosen: SaliencyChoice, language: str, visitor: str = "") ->
 
 def _choices(chosen: SaliencyChoice, net: Any, answers: list[tuple[str, float]], language: str) -> Shown:
     """What there is to choose from for this net and this picture."""
-    from explorer.analysis.saliency import default_layer, layers_of
+    from explorer.analysis.saliency import layers_of
 
     if chosen.target and chosen.target not in net.classes:
         raise UnknownNameError("class", chosen.target, net.classes)
-    usual, best = default_layer(net.model), answers[0][0]
+    usual, best = saliency_nets.usual_layer(saliency_nets.key_of(chosen.weights)), answers[0][0]
     layers = [
         (text("look.layer.usual", language, layer=name) if name == usual else name, name)
         for name in layers_of(net.model)
@@ -199,11 +199,24 @@ def choose_method(state: PageState, method: str | None) -> PageState:
 
 
 def choose_target(state: PageState, name: str | None) -> PageState:
-    return _changed(state, target=(name or "").strip())
+    """Another class, which the address names from then on; the most probable one it does not.
+
+    A field tells its value when somebody only looks into its menu, too. So the most probable class is chosen as such
+    unless the address names it already, and to choose it again is the way back to the automatic choice.
+    """
+    wanted = (name or "").strip()
+    if wanted == state.saliency.target:
+        return state
+    return _changed(state, target="" if wanted == saliency_nets.known_best(state.saliency) else wanted)
 
 
 def choose_layer(state: PageState, layer: str | None) -> PageState:
-    return _changed(state, layer=saliency_choice.checked_layer(layer or ""))
+    """Another layer; the usual one is not named, as with the most probable class."""
+    wanted = saliency_choice.checked_layer(layer or "")
+    if wanted == state.saliency.layer:
+        return state
+    usual = saliency_nets.usual_layer(saliency_nets.key_of(state.saliency.weights))
+    return _changed(state, layer="" if wanted == usual else wanted)
 
 
 def choose_features(state: PageState, layer: str | None) -> PageState:

@@ -113,5 +113,27 @@ def answers_of(key: Key, name: tuple[Any, ...], picture: Pixels) -> list[tuple[s
     return found
 
 
+def known_best(chosen: SaliencyChoice) -> str:
+    """The most probable class, once the net has been asked about the picture; it is not asked for this.
+
+    Raises:
+        UnknownNameError: the run is gone.
+    """
+    found = _answers.get((key_of(chosen.weights), picture_key(chosen)))
+    return found[0][0] if found else ""
+
+
+@functools.lru_cache(maxsize=16)
+def usual_layer(key: Key) -> str:
+    """The layer that a CAM looks at where none is chosen.
+
+    Raises:
+        ExplorerError: the net's weights are not there.
+    """
+    from explorer.analysis.saliency import default_layer
+
+    return default_layer(net_of(key).model)
+
+
 _MOST_ANSWERS = 64
 _answers: dict[tuple[Key, tuple[Any, ...]], list[tuple[str, float]]] = {}

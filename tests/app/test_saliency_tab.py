@@ -37,8 +37,27 @@ def test_what_is_chosen_is_in_the_address() -> None:
     assert "s=" not in to_query(STATE).replace("tab=", "")
 
 
+def test_what_is_chosen_by_itself_stays_so_when_a_menu_is_left() -> None:
+    """A field tells its value when somebody only looks into its menu."""
+    state = replace(STATE, saliency=SMALL)
+    key, name = saliency_nets.key_of(SMALL.weights), saliency_nets.picture_key(SMALL)
+    best, other = [found for found, _ in saliency_nets.answers_of(key, name, saliency_nets.picture_of(SMALL))][:2]
+    assert saliency.choose_target(state, best) == state
+    assert saliency.choose_target(state, "") is state
+    pinned = saliency.choose_target(state, other)
+    assert pinned.saliency.target == other
+    assert saliency.choose_target(pinned, best) == state  # the way back
+    named = replace(state, saliency=replace(SMALL, target=best))  # by an address: left as it is
+    assert saliency.choose_target(named, best) is named
+    usual = saliency_nets.usual_layer(key)
+    assert saliency.choose_layer(state, usual) == state
+    earlier = saliency.choose_layer(state, "layer1")
+    assert earlier.saliency.layer == "layer1"
+    assert saliency.choose_layer(earlier, usual) == state
+
+
 def test_another_net_or_picture_begins_anew() -> None:
-    state = saliency.choose_layer(saliency.choose_target(STATE, "church"), "layer2")
+    state = saliency.choose_layer(saliency.choose_target(STATE, "golf_ball"), "layer2")
     assert saliency.choose_weights(state, state.saliency.weights) is state
     other = saliency.choose_weights(state, "shipped:plain18").saliency
     assert (other.target, other.layer, other.beside) == ("", "", "")
