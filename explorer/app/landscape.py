@@ -123,7 +123,9 @@ def stream_landscape(chosen: LandscapeChoice, language: str, visitor: str = "") 
         if stopped:
             words = text("landscape.stopped", language, done=step.done, total=step.total)
             said = f'<p class="note" role="status">{html.escape(words)}</p>'
-            yield replace(shown, busy=said, more=True)
+            parted = paths and len(paths) < len([one for one in step.landscapes if one.source.weights])
+            path = _path_card(paths, step.landscapes, language, stopped=True) if parted else None
+            yield replace(shown, busy=said, more=True, path=path)
             return
         if not last:
             words = text("landscape.busy", language, done=step.done, total=step.total)
@@ -136,7 +138,7 @@ def stream_landscape(chosen: LandscapeChoice, language: str, visitor: str = "") 
             for net in chosen.nets:
                 if last or _wanted.is_wanted(visitor, wanted):
                     paths += _path(net)
-                    yield replace(shown, lines=None, square=None, path=_path_card(paths, language))
+                    yield replace(shown, lines=None, square=None, path=_path_card(paths, step.landscapes, language))
 
 
 def _charts(step: LandscapeStep, chosen: LandscapeChoice, language: str) -> Shown:
@@ -174,11 +176,17 @@ def _path(net: str) -> list[LossPath]:
     return [replace(path, source=replace(path.source, weights=_called(path.source.weights)))]
 
 
-def _path_card(paths: list[LossPath], language: str) -> str:
+def _path_card(
+    paths: list[LossPath], landscapes: tuple[Landscape, ...], language: str, *, stopped: bool = False
+) -> str:
     if not paths:
         return ""
-    figure = plot_loss_path(paths, language)
-    return widgets.chart_value(figure, describe_loss_path(paths, language), path_data(paths), "loss_path", language)
+    sources = [_named(landscape).source for landscape in landscapes]
+    without = [source for source in sources if not source.weights]
+    if stopped:  # paths are computed in the nets' order
+        without += [source for source in sources if source.weights][len(paths) :]
+    words = describe_loss_path(paths, language, without)
+    return widgets.chart_value(plot_loss_path(paths, language), words, path_data(paths), "loss_path", language)
 
 
 def _named(landscape: Landscape) -> Landscape:

@@ -80,8 +80,11 @@ def describe_landscape_lines(landscapes: Sequence[Landscape], language: str = "e
     return " ".join(sentences)
 
 
-def describe_loss_path(paths: Sequence[LossPath], language: str = "en") -> str:
-    """For each net the loss at both ends, and whether the straight line between them leads over a hill."""
+def describe_loss_path(paths: Sequence[LossPath], language: str = "en", without: Sequence[LandscapeSource] = ()) -> str:
+    """For each net the loss at both ends, and whether the straight line between them leads over a hill.
+
+    Of `without` it is said why there is no path: it has not been trained, or nobody waited for it.
+    """
     sentences = []
     for path in paths:
         first, last = path.points[0], path.points[-1]
@@ -89,11 +92,14 @@ def describe_loss_path(paths: Sequence[LossPath], language: str = "en") -> str:
         top = max(finite, key=lambda point: point.loss, default=first)
         values = {"net": landscape_name(path.source, language), "first": _loss(first.loss), "last": _loss(last.loss)}
         hill = top.loss > _HILL * first.loss and top is not last
-        key = ("hill" if hill else "downhill") if math.isfinite(first.loss) else "ends"
+        key = "hill" if hill else "downhill" if math.isfinite(first.loss) else "ends"
         sentences.append(text(f"caption.path.{key}", language, **values, top=_loss(top.loss), t=f"{top.t:.2g}"))
         if len(finite) < len(path.points):
             counts = {"count": len(path.points) - len(finite), "total": len(path.points)}
             sentences.append(text("caption.path.not_finite", language, **counts))
+    for source in without:
+        why = "stopped" if source.weights else "untrained"
+        sentences.append(text(f"caption.path.{why}", language, net=landscape_name(source, language)))
     return " ".join(sentences)
 
 

@@ -110,6 +110,28 @@ def test_it_stops_and_goes_on_where_it_was() -> None:
     assert again[-1].busy == ""
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "stopped before its path was computed"), ("ko", "멈췄습니다")])
+def test_stopped_between_two_paths_it_says_whose_is_missing(language: str, said: str) -> None:
+    chosen = LandscapeChoice(("shipped:plain20", "shipped:resnet20"), size="9")
+    going = landscape.stream_landscape(chosen, language, "somebody")
+    path = next(shown.path for shown in going if shown.path)
+    assert said not in json.loads(path)["caption"]
+    landscape._wanted.choose("somebody", "")
+    last = list(going)[-1]
+    assert last.more
+    card = json.loads(str(last.path))
+    assert len({trace["name"] for trace in card["figure"]["data"]}) == 1
+    assert said in card["caption"].partition("ResNet-20")[2]
+    whole = [shown.path for shown in landscape.stream_landscape(chosen, language, "somebody") if shown.path][-1]
+    assert said not in json.loads(whole)["caption"]
+
+
+def test_a_net_that_was_not_trained_has_no_path_and_that_is_said() -> None:
+    chosen = LandscapeChoice(("initial:plain8", "shipped:resnet20"), size="5")
+    path = [shown.path for shown in landscape.stream_landscape(chosen, "en") if shown.path][-1]
+    assert "initial weights: no path" in json.loads(path)["caption"]
+
+
 def test_another_choice_ends_what_was_computed_for_the_first() -> None:
     going = landscape.stream_landscape(SMALL, "en", "somebody")
     next(going)
