@@ -143,6 +143,7 @@ if TYPE_CHECKING:
     from explorer.figures.saliency import describe_saliency as describe_saliency
     from explorer.figures.saliency import method_name as method_name
     from explorer.figures.saliency import plot_saliency as plot_saliency
+    from explorer.figures.saliency_strip import map_title as map_title
     from explorer.figures.saliency_strip import plot_saliencies as plot_saliencies
     from explorer.figures.saliency_strip import plot_saliency_strip as plot_saliency_strip
     from explorer.figures.saliency_strip import saliencies_data as saliencies_data
@@ -401,6 +402,7 @@ _HOMES = {
     "load_backbone": "explorer.training.backbones",
     "load_dataset": "explorer.training.data",
     "load_trained": "explorer.training.trained",
+    "map_title": "explorer.figures.saliency_strip",
     "method_name": "explorer.figures.saliency",
     "observe": "explorer.lessons.observed",
     "one_block": "explorer.lessons.one_block",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +39,18 @@ def test_two_nets_beside_each_other_in_all_formats(home: Path, capsys: pytest.Ca
     printed = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     written = list(csv.DictReader((home / "근거.csv").open(encoding="utf-8")))
     assert len(rows) == len(written) == len(printed) == 2 * 4 * 4
+    assert {(row["map"], row["method"], row["class"]) for row in rows} == {
+        ("Plain-18, trained on Imagenette", "grad-cam", "church"),
+        ("ResNet-18, trained on Imagenette", "grad-cam", "church"),
+    }
+    shares = {f"{100 * float(row['probability']):.1f}" for row in written}
     assert main([*PAIR, "--out", str(home / "maps.html")]) == 0
     page = (home / "maps.html").read_text(encoding="utf-8")
     assert "Plain-18, trained on Imagenette" in page
     assert 'src="http' not in page
+    # Two nets may answer different classes: what is above each panel tells them apart.
+    drawn = re.findall(r"on Imagenette(?:\\u003c|<)br(?:\\u003e|>)Grad-CAM · church · ([0-9.]+)", page)
+    assert set(drawn) == shares
 
 
 def test_a_file_and_an_untrained_net(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from explorer.app import widgets
 from explorer.app.predictions import answer_html
 from explorer.attribution_results import Attribution
 from explorer.figures.saliency import describe_saliency, method_notes
-from explorer.figures.saliency_strip import plot_saliencies, saliencies_data
+from explorer.figures.saliency_strip import map_title, plot_saliencies, saliencies_data
 from explorer.language import text
 from explorer.pictures import Pixels
 
@@ -52,11 +52,12 @@ def maps_card(nets: Sequence[Any], maps: Sequence[Attribution], picture: Pixels,
     from explorer.lessons.observed import as_seen
 
     shown = nets[: len(maps)]
-    titles = [net.name(language) for net in shown]
+    names = [net.name(language) for net in shown]
     said = [describe_saliency(one, language) for one in maps]
-    caption = " ".join(f"{title}: {words}" for title, words in zip(titles, said, strict=True))
+    caption = " ".join(f"{name}: {words}" for name, words in zip(names, said, strict=True))
+    titles = [map_title(name, one, language) for name, one in zip(names, maps, strict=True)]
     figure = plot_saliencies([as_seen(net, picture) for net in shown], maps, titles, language)
-    return widgets.chart_value(figure, caption, saliencies_data(maps, titles), maps[0].method, language)
+    return widgets.chart_value(figure, caption, saliencies_data(maps, names), maps[0].method, language)
 
 
 def short_names(nets: Sequence[Any], language: str) -> list[str]:

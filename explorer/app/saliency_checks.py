@@ -78,7 +78,8 @@ class _Strip:
         if self.refused:
             said.append(text("look.strip.refused", language, reasons=" ".join(self.refused)))
         figure = plot_saliency_strip(as_seen(self.net, self.picture), self.maps, titles, language)
-        data = saliencies_data(self.maps, titles)
+        # What all rows have in common stands above them, and a method is its map's title: thousands of rows are long.
+        data = saliencies_data(self.maps, titles).drop(columns=["method", "class", "probability"])
         return widgets.chart_value(figure, " ".join(said), data, "methods", language)
 
 

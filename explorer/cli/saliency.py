@@ -68,7 +68,7 @@ def saliency(
     if len(weights) > 2:
         raise ConfigError(f"{len(weights)} nets are named: name 1 or 2, such as --model plain18 --model resnet18.")
     from explorer.figures.saliency import describe_saliency
-    from explorer.figures.saliency_strip import plot_saliencies, saliencies_data
+    from explorer.figures.saliency_strip import map_title, plot_saliencies, saliencies_data
     from explorer.figures.saving import check_place, save_figure
     from explorer.lessons.observed import as_seen, observe, saliency_of
     from explorer.tables import records
@@ -85,7 +85,8 @@ def saliency(
     names = [net.name() for net in nets]
     frame = saliencies_data(found, names)
     if out is not None:
-        save_figure(plot_saliencies([as_seen(net, picture) for net in nets], found, names), frame, out)
+        titles = [map_title(name, one) for name, one in zip(names, found, strict=True)]
+        save_figure(plot_saliencies([as_seen(net, picture) for net in nets], found, titles), frame, out)
     if format == "json":
         output.write(writers.json_lines(records(frame)))
     elif format == "csv":

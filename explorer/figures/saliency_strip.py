@@ -12,9 +12,11 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
+from explorer import units
 from explorer.attribution_results import Attribution
 from explorer.errors import ConfigError
 from explorer.figures import style
+from explorer.figures.saliency import method_name, saliency_data
 from explorer.figures.saliency_scale import OPACITY, add_picture, colour_bar, colours, has_signs, heights
 from explorer.language import text
 
@@ -58,7 +60,7 @@ def plot_saliencies(
     Args:
         pictures: (H, W, 3) each, at the net's size or a finer one.
         attributions: a map for each.
-        titles: one for each.
+        titles: one for each, such as `map_title` makes it; lines end at `<br>`.
         language: `en` or `ko`.
 
     Raises:
@@ -70,7 +72,7 @@ def plot_saliencies(
     signed = has_signs(attributions)
     rows = math.ceil(len(attributions) / _MOST_IN_A_ROW)
     columns = math.ceil(len(attributions) / rows)
-    broken = [_broken(title, _FEW if columns <= 2 else _FEWER) for title in titles]
+    broken = [_lines(title, _FEW if columns <= 2 else _FEWER) for title in titles]
     label = (_LABEL_WIDE if columns <= 2 else _LABEL_NARROW) * max(title.count("<br>") + 1 for title in broken)
     figure = style.figure(_SCALE_PX + round(rows * 1150 / max(columns, 2.4)))
     for number, (picture, one, title, words) in enumerate(zip(pictures, attributions, titles, broken, strict=True)):
@@ -126,6 +128,23 @@ def plot_saliencies(
     return figure
 
 
+def map_title(name: str, attribution: Attribution, language: str = "en") -> str:
+    """What a map is of, in two lines: the net; by which method, of which class, and how probable it is to the net.
+
+    >>> import numpy as np
+    >>> evidence = np.ones((4, 4), np.float32)
+    >>> map_title("ResNet-18", Attribution("grad-cam", 7, "dog", 0.625, "layer4", evidence, evidence))
+    'ResNet-18<br>Grad-CAM · dog · 62.5 %'
+    """
+    target = attribution.target_name or str(attribution.target)
+    parts = (method_name(attribution.method, language), target, units.percent(attribution.probability))
+    return f"{name}<br>{' · '.join(parts)}"
+
+
+def _lines(title: str, most: int) -> str:
+    return "<br>".join(_broken(line, most) for line in title.split("<br>"))
+
+
 def _broken(title: str, most: int) -> str:
     """A long title in two lines as equal as its words allow; letters of Korean count twice.
 
@@ -144,8 +163,20 @@ def _broken(title: str, most: int) -> str:
 
 
 def saliencies_data(attributions: Sequence[Attribution], titles: Sequence[str]) -> pd.DataFrame:
-    """The maps' values: map (its title), and the columns of `saliency_data`."""
-    from explorer.figures.saliency import saliency_data
+    """The maps' values, and what each is of.
 
-    frames = [saliency_data(one).assign(map=title) for one, title in zip(attributions, titles, strict=True)]
-    return pd.concat(frames, ignore_index=True)[["map", "place_row", "place_column", "evidence"]]
+    Columns: map (its title), method, class, probability (that the net gives the class, between 0 and 1), layer (empty
+    for a method that needs none), and those of `saliency_data`.
+    """
+    frames = [
+        saliency_data(one).assign(
+            map=title,
+            method=one.method,
+            probability=round(one.probability, 4),
+            layer=one.layer,
+            **{"class": one.target_name or str(one.target)},
+        )
+        for one, title in zip(attributions, titles, strict=True)
+    ]
+    columns = ["map", "method", "class", "probability", "layer", "place_row", "place_column", "evidence"]
+    return pd.concat(frames, ignore_index=True)[columns]

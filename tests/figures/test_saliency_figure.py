@@ -14,7 +14,7 @@ from PIL import Image
 from explorer.attribution_results import METHODS, SIGNED, Attribution
 from explorer.errors import ConfigError
 from explorer.figures.saliency import describe_saliency, method_name, method_notes, plot_saliency, saliency_data
-from explorer.figures.saliency_strip import plot_saliencies, plot_saliency_strip, saliencies_data
+from explorer.figures.saliency_strip import map_title, plot_saliencies, plot_saliency_strip, saliencies_data
 from explorer.language import LANGUAGES
 
 PICTURE = np.zeros((64, 64, 3), np.uint8)
@@ -279,11 +279,22 @@ def test_many_maps_take_rows() -> None:
 
 def test_nets_beside_each_other_each_have_their_picture_and_values() -> None:
     other = np.full((48, 48, 3), 200, np.uint8)
-    maps = [found(), found(3, 0)]
-    figure = plot_saliencies([PICTURE, other], maps, ["plain", "residual"])
+    maps = [found(), dataclasses.replace(found(3, 0), target_name="cat", probability=0.25)]
+    titles = [map_title(name, one) for name, one in zip(["plain", "residual"], maps, strict=True)]
+    figure = plot_saliencies([PICTURE, other], maps, titles)
+    assert [note.text.replace("\u202f", " ") for note in figure.layout.annotations] == [
+        "plain<br>Grad-CAM · dog · 62.5 %",
+        "residual<br>Grad-CAM · cat · 25.0 %",
+    ]
     assert figure.data[0].source != figure.data[2].source
     data = saliencies_data(maps, ["plain", "residual"])
-    assert list(data.columns) == ["map", "place_row", "place_column", "evidence"]
+    assert list(data.columns)[:5] == ["map", "method", "class", "probability", "layer"]
+    assert list(data.columns)[5:] == ["place_row", "place_column", "evidence"]
+    named = data.drop_duplicates("map").drop(columns=["place_row", "place_column", "evidence"])
+    assert named.values.tolist() == [
+        ["plain", "grad-cam", "dog", 0.625, "layer4"],
+        ["residual", "grad-cam", "cat", 0.25, "layer4"],
+    ]
     strongest = data[data["evidence"] > 0].to_dict("records")
     assert [(row["map"], row["place_row"], row["place_column"]) for row in strongest] == [
         ("plain", 0, 3),
