@@ -219,8 +219,8 @@ RECORDED = (
 class FlowRecord:
     """What went through a net while it was trained, layer by layer.
 
-    Every value is that of one step, on that step's batch. Where there were more steps than are kept, every second
-    one was left out, again and again.
+    Every value is that of one step, on that step's batch. Where there were more steps than are kept (2048 of the
+    weights, 256 of the responses, unless told otherwise), every second one was left out, again and again.
 
     Attributes:
         run: name of the run; empty where it was none.

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 FLOW = "flow.safetensors"
 """In a run's folder, beside its checkpoints."""
 
-MOST_STEPS = 256
+MOST_STEPS = 2048
+"""All of a training that one waits for; of the paper's 64,000 steps every 32nd."""
+
+MOST_LOOKS = 256
 SHARE = 0.03
 _OF_WEIGHTS = RECORDED[:3]
 
@@ -44,7 +47,7 @@ class FlowRecorder(Callback):
 
     Args:
         share: of the training's time that looking at the signal may take.
-        most: steps that are kept: of more, every second one is left out.
+        most: steps whose norms are kept: of more, every second one is left out. Of looks at the signal 256 are.
 
     >>> import explorer
     >>> recorder = FlowRecorder()
@@ -60,7 +63,7 @@ class FlowRecorder(Callback):
         self._layers: list[Response] = []
         self._weights: list[nn.Parameter] = []
         self._net = ""
-        self._norms, self._signal = Series(most), Series(most)
+        self._norms, self._signal = Series(most), Series(min(most, MOST_LOOKS))
         self._budget = Budget(share, torch.device("cpu"))
         self._before: list[Tensor] = []
         self._now: Tensor | None = None
@@ -72,7 +75,7 @@ class FlowRecorder(Callback):
     def on_start(self, training: Training) -> None:
         """Find the layers, and take up what an interrupted training has recorded; what was of another one is gone."""
         self._layers, self._net = [], ""
-        self._norms, self._signal = Series(self.most), Series(self.most)
+        self._norms, self._signal = Series(self.most), Series(min(self.most, MOST_LOOKS))
         if not training.is_main or not hasattr(training, "optimizer"):
             return  # another device's part of the batch, or a linear probe: one step without a net
         config, device = training.model_config, training.fabric.device
@@ -176,7 +179,7 @@ class FlowRecorder(Callback):
             self._norms.restore(header["steps"], tensors["norms"].to(device), strides[0], step)
             self._signal.restore(header["seen_steps"], tensors["signal"].to(device), strides[1], step)
         except (CheckpointError, KeyError, TypeError, IndexError):  # a record is no reason not to go on
-            self._norms, self._signal = Series(self.most), Series(self.most)
+            self._norms, self._signal = Series(self.most), Series(min(self.most, MOST_LOOKS))
 
 
 def flow_record(run: str, store: RunStore | None = None) -> FlowRecord:

@@ -174,6 +174,16 @@ def test_a_run_that_was_interrupted_goes_on_recording(
     list(fit(net, config, folder=parts, resume=True, dataset=data))  # finished: nothing to do, and nothing in the way
 
 
+def test_of_a_training_that_one_waits_for_every_step_is_kept(
+    net: ModelConfig, short: TrainConfig, data: DataSet
+) -> None:
+    recorder = FlowRecorder()
+    trained(net, short.replace(epochs=75), data, recorder)  # 300 steps
+    record = recorder.record()
+    assert record.steps == tuple(range(1, 301))
+    assert len(record.seen_steps) < 300
+
+
 def test_long_runs_are_thinned_out_evenly(net: ModelConfig, short: TrainConfig, data: DataSet) -> None:
     recorder = Always(most=8)
     trained(net, short.replace(epochs=5), data, recorder)  # 20 steps
