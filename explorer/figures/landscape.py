@@ -27,6 +27,9 @@ _COLOURS = "Viridis"
 _GAP = 0.1
 _ROOM = 0.03
 """Powers of ten by which a surface's axis is longer than its scale: what lies on its end is drawn whole."""
+_SURFACE_GRID = "#9AA0A6"
+"""Seen on white and on black: lines in space are thin, and one that shines through is not seen at all."""
+
 _DASHES = ("solid", "dash")
 _SYMBOLS = ("circle", "square")
 _FLOOR = 1e-3
@@ -76,24 +79,30 @@ def plot_landscape(landscapes: Sequence[Landscape], view: str = "contour", langu
     figure = style.figure(460)
     low, high = _range(landscapes)
     ticks = _ticks(low, high)
+    marks = [*(f"{value:g}" for value in ticks[:-1]), f"≥ {ticks[-1]:.2g}" if _clips(landscapes) else ""]
     bar = {
         "title": {"text": text("landscape.axis.loss", language), "side": "right"},
         "tickvals": [math.log10(value) for value in ticks],
-        "ticktext": [*(f"{value:g}" for value in ticks[:-1]), f"≥ {ticks[-1]:.2g}" if _clips(landscapes) else ""],
+        "ticktext": marks,
         "thickness": 14,
     }
     for number, landscape in enumerate(landscapes):
         steps, rows = landscape.grid()
         z = [[_height(point.loss, high) for point in row] for row in rows]
-        common = {"x": steps, "y": steps, "colorscale": _COLOURS, "showscale": number == 0, "colorbar": bar}
+        common = {"x": steps, "y": steps, "colorscale": _COLOURS}
         name = landscape_name(landscape.source, language)
         if view == "surface":
             _add_surface(figure, number, common, z, (low, high), name)
         else:
-            common |= {"z": z, "text": [[f"{point.loss:.3g}" for point in row] for row in rows]}
+            common |= {
+                "z": z,
+                "showscale": number == 0,
+                "colorbar": bar,
+                "text": [[f"{point.loss:.3g}" for point in row] for row in rows],
+            }
             common |= {"hovertemplate": f"(%{{x:.3~g}}, %{{y:.3~g}}): %{{text}}<extra>{name}</extra>"}
             _add_contours(figure, number, common, (low, high), math.log10(math.log(landscape.source.classes)))
-    _lay_out(figure, landscapes, view, (low, high), ticks, language)
+    _lay_out(figure, landscapes, view, (low, high), dict(zip(ticks, marks, strict=True)), language)
     return figure
 
 
@@ -139,6 +148,7 @@ def _add_surface(
         surfacecolor=heights,
         cmin=ends[0],
         cmax=ends[1],
+        showscale=False,  # the colour is the height, which has an axis
         scene="scene2" if number else "scene",
         hovertemplate=f"(%{{x:.3~g}}, %{{y:.3~g}}): %{{z:.3~g}}<extra>{name}</extra>",
     )
@@ -149,7 +159,7 @@ def _lay_out(
     landscapes: Sequence[Landscape],
     view: str,
     ends: tuple[float, float],
-    ticks: list[float],
+    ticks: dict[float, str],
     language: str,
 ) -> None:
     two = len(landscapes) == 2
@@ -159,16 +169,19 @@ def _lay_out(
         titles = [text("landscape.axis.step", language, number=which) for which in (1, 2)]
         if view == "surface":
             plain: dict[str, Any] = {
-                "gridcolor": style.GRID,
+                "gridcolor": _SURFACE_GRID,
+                "gridwidth": 1.5,
                 "showbackground": False,
                 "zeroline": False,
-                "tickfont": {"size": 10},
+                "tickfont": {"size": 11},
             }
-            height = plain | {"type": "log", "tickvals": ticks, "range": [ends[0] - _ROOM, ends[1] + _ROOM]}
-            height |= {"ticktext": [f"{value:g}" for value in ticks], "title": text("landscape.axis.loss", language)}
-            scene = {"domain": {"x": domain, "y": [0, 0.94]}, "aspectratio": {"x": 1, "y": 1, "z": 0.8}}
-            scene |= {"xaxis": plain | {"title": titles[0]}, "yaxis": plain | {"title": titles[1]}, "zaxis": height}
-            scene["camera"] = {"eye": {"x": 1.6, "y": -1.8, "z": 1.0}, "center": {"x": 0, "y": 0, "z": -0.15}}
+            height = plain | {"type": "log", "tickvals": list(ticks), "range": [ends[0] - _ROOM, ends[1] + _ROOM]}
+            height |= {"ticktext": [mark or f"{value:g}" for value, mark in ticks.items()]}
+            names = [*titles, text("landscape.axis.loss.short", language)]  # there is little room beside the axis
+            named = [{"title": {"text": name, "font": {"size": 12}}} for name in names]
+            scene = {"domain": {"x": domain, "y": [0, 1]}, "aspectratio": {"x": 1, "y": 1, "z": 0.8}}
+            scene |= {"xaxis": plain | named[0], "yaxis": plain | named[1], "zaxis": height | named[2]}
+            scene["camera"] = {"eye": {"x": 1.3, "y": -1.46, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.12}}
             figure.update_layout({f"scene{suffix}": scene})
             place: dict[str, Any] = {"x": domain[0], "xref": "paper", "y": 1, "yref": "paper"}
         else:
@@ -184,7 +197,7 @@ def _lay_out(
         # In two lines: on a phone one is wider than the square, and would run into the scale.
         name = f"<b>{landscape_name(landscape.source, language).replace(', ', ',<br>', 1)}</b>"
         figure.add_annotation(text=name, align="left", xanchor="left", yanchor="bottom", showarrow=False, **place)
-    margin = {"t": 52, "l": 8, "r": 8} if view == "surface" else {"t": 52}
+    margin = {"t": 52, "l": 8, "r": 8, "b": 8} if view == "surface" else {"t": 52}
     figure.update_layout(margin=margin, meta={"panels": 2} if two else None, showlegend=False)
 
 

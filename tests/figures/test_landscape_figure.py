@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -142,7 +143,13 @@ def test_both_nets_have_the_same_scale(view: str, language: str) -> None:
         assert shown[1].z[2][2] == pytest.approx(1.0)
         assert figure.layout.scene.zaxis.type == "log"
         assert figure.layout.scene.zaxis.range == figure.layout.scene2.zaxis.range == pytest.approx(ends[0], abs=0.05)
-    assert [trace.showscale for trace in shown] == [True, False]
+        assert figure.layout.scene.zaxis.ticktext[-1] == "≥ 23"
+        # Of a net that stays below there is the number itself.
+        assert plot_landscape([BOWL], view, language).layout.scene.zaxis.ticktext[-1] == "6"
+        # In space plotly draws lines as if they were faint: one that shines through is not seen.
+        for axis in (figure.layout.scene.xaxis, figure.layout.scene.yaxis, figure.layout.scene.zaxis):
+            assert re.fullmatch("#[0-9A-F]{6}", axis.gridcolor)
+    assert [trace.showscale for trace in shown] == [view == "contour", False]  # a surface's height has an axis
     names = [note.text for note in figure.layout.annotations]
     assert len(names) == 2
     assert "Plain" in names[0]

@@ -175,6 +175,15 @@
         }
         layout.height *= 1.8;
       }
+      for (const key of ["scene", "scene2"]) { // a surface goes away until its axes' names, too, are in its panel
+        if (!layout[key] || !host.offsetWidth) continue;
+        const { domain, camera } = layout[key];
+        const wide = (domain.x[1] - domain.x[0]) * (host.offsetWidth - 16);
+        const high = (domain.y[1] - domain.y[0]) * (layout.height - layout.margin.t);
+        const away = Math.max(1, high / Math.max(60, wide - 85));
+        const eye = Object.fromEntries(Object.entries(camera.eye).map(([axis, at]) => [axis, at * away]));
+        layout[key] = { ...layout[key], camera: { ...camera, eye } };
+      }
       if (narrow) { // a long name of the lower axis would run out of the picture: it goes on below
         for (const key of Object.keys(layout).filter((key) => /^xaxis\d*$/.test(key))) {
           const title = layout[key].title, said = title && title.text;
