@@ -74,7 +74,8 @@ def plot_flow(flows: Sequence[GradientFlow], quantity: str = "weight_gradient", 
     axis: dict[str, object] = {"title": title}
     if quantity in _LOGARITHMIC:
         title = text("figure.axis.log", language, title=title)
-        axis = {"title": title, "type": "log", "exponentformat": "power", "dtick": 1}
+        drawn = [getattr(layer, quantity) for flow in flows for layer in flow.main_path]
+        axis = {"title": title, **style.logarithmic(drawn)}
     elif quantity != "mean":
         axis |= {"range": [0, 102]}
     figure.update_layout(

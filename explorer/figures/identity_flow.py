@@ -46,9 +46,10 @@ def plot_identity(flow: IdentityFlow, language: str = "en") -> go.Figure:
     for number, block in zip(numbers, flow.blocks, strict=True):
         if block.kind != "identity":
             figure.add_vline(x=number, line={"color": style.REFERENCE, "dash": "dot", "width": 1})
+    drawn = [getattr(block, name) for name, _, _ in _LINES for block in flow.blocks]
     figure.update_layout(
         xaxis={"title": text("identity.axis.block", language)},
-        yaxis={"title": text("identity.axis.norm", language), "type": "log", "exponentformat": "power", "dtick": 1},
+        yaxis={"title": text("identity.axis.norm", language), **style.logarithmic(drawn)},
         showlegend=True,
         margin={"t": 56},
     )

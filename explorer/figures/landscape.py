@@ -231,7 +231,7 @@ def plot_landscape_lines(landscapes: Sequence[Landscape], language: str = "en") 
                     "anchor": f"y{suffix}",
                     "title": text("landscape.axis.step", language, number=direction + 1),
                 },
-                f"yaxis{suffix}": _loss_axis(language)
+                f"yaxis{suffix}": _loss_axis(landscapes, language)
                 | {"anchor": f"x{suffix}", "matches": "y" if direction else None, "showticklabels": True},
             }
         )
@@ -323,8 +323,11 @@ def _line(number: int, colour: str) -> dict[str, Any]:
     }
 
 
-def _loss_axis(language: str) -> dict[str, Any]:
-    return {"title": text("landscape.axis.loss", language), "type": "log", "exponentformat": "power", "dtick": 1}
+def _loss_axis(landscapes: Sequence[Landscape], language: str) -> dict[str, Any]:
+    lines = [landscape.line(direction) for landscape in landscapes for direction in (0, 1)]
+    drawn = [_drawn(point.loss) for line in lines for _, point in line]
+    guesses = [guess for guess, _ in _guesses([landscape.source for landscape in landscapes], language)]
+    return {"title": text("landscape.axis.loss", language), **style.logarithmic([*drawn, *guesses])}
 
 
 def _dotted() -> dict[str, Any]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+from typing import Any
+
 import plotly.graph_objects as go
 
 PLAIN = "#D55E00"
@@ -29,6 +33,12 @@ PATTERNS = {"conv": "", "linear": "/", "pool": ".", "add": "x", "concat": "+"}
 FONT = "system-ui, -apple-system, 'Segoe UI', 'Apple SD Gothic Neo', 'Malgun Gothic', 'Noto Sans KR', sans-serif"
 GRID = "rgba(128, 128, 128, 0.22)"
 INK = "#24292f"
+
+_FEW_DECADES = 2
+"""Up to as many, powers of ten alone would leave an axis with a tick or two."""
+
+_PART_OF_A_DECADE = 0.6
+"""Below it 1, 2 and 5 times powers of ten would, too."""
 
 
 def template() -> go.layout.Template:
@@ -58,6 +68,18 @@ def template() -> go.layout.Template:
             "dragmode": "zoom",
         }
     )
+
+
+def logarithmic(values: Iterable[float | None]) -> dict[str, Any]:
+    """A logarithmic axis with ticks enough for what is drawn on it, whether it spans ten decades or a part of one.
+
+    >>> [logarithmic(values)["dtick"] for values in ([1e-6, 1], [0.1, None, 2], [4, 5])]
+    [1, 'D2', None]
+    """
+    drawn = [value for value in values if value and 0 < value < math.inf]
+    decades = math.log10(max(drawn) / min(drawn)) if drawn else 0.0
+    dtick = 1 if decades > _FEW_DECADES else "D2" if decades > _PART_OF_A_DECADE else None
+    return {"type": "log", "exponentformat": "power", "dtick": dtick}
 
 
 def net_colour(arch: str) -> str:

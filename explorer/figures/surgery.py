@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -15,9 +13,6 @@ from explorer.language import text
 from explorer.surgery_results import Subject, Surgery
 
 _HEIGHT = 380
-_FEW_DECADES = 2
-"""Up to as many, powers of ten alone would leave the axis with a tick or two."""
-
 _ALIKE = 1.1
 """Ratio below which two values are not told apart in words."""
 
@@ -85,15 +80,11 @@ def plot_surgery(surgery: Surgery, before: GradientFlow, after: GradientFlow, la
             annotation_position="top left",
         )
     drawn = [layer.activation_gradient for flow in (before, after) for layer in flow.main_path]
-    norms = [norm for norm in drawn if norm]
-    decades = math.log10(max(norms) / min(norms)) if norms else 0.0
     figure.update_layout(
         xaxis={"title": text("flow.axis.depth", language), "rangemode": "tozero"},
         yaxis={
             "title": text("figure.axis.log", language, title=text("flow.axis.activation_gradient", language)),
-            "type": "log",
-            "exponentformat": "power",
-            "dtick": 1 if decades > _FEW_DECADES else "D2",
+            **style.logarithmic(drawn),
         },
         showlegend=True,
         margin={"t": 56},
