@@ -36,6 +36,15 @@ def test_a_block_is_dropped_and_put_back(visit: Visit) -> None:
     expect(visitor.find("#shortcuts-flow figcaption")).to_contain_text("is dropped")
 
 
+def test_a_slider_is_moved_by_keys(visit: Visit) -> None:
+    visitor = visit("/?tab=shortcuts&cut=shipped:resnet20")
+    visitor.caption("shortcuts-flow")
+    visitor.find("#shortcuts-shortcut input[type=range]").press("ArrowLeft")
+    visitor.wait_for_query("cut.shortcut=0.95")
+    expect(visitor.find("#shortcuts-flow figcaption")).to_contain_text("shortcut × 0.95")
+    visitor.quiet(streams=True)
+
+
 def test_a_landscape_comes_coarse_to_fine_and_stops(visit: Visit) -> None:
     visitor = visit("/?tab=landscape&landscape=shipped:resnet20&landscape.size=33")
     assert "cross entropy of 64 pictures" in visitor.caption("landscape-lines")

@@ -641,6 +641,12 @@
     for (const list of document.querySelectorAll("ul.option-list"))
       list.style.display = list.id === event.target.getAttribute("aria-controls") ? "" : "none";
   });
+  // Gradio says that a slider was let go of only where a pointer did it: a key that moved it has done so, too.
+  document.addEventListener("keyup", (event) => {
+    if (!event.target.matches || !event.target.matches("input[type=range]")) return;
+    if (!/^(Arrow|Page|Home$|End$)/.test(event.key)) return;
+    event.target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
+  });
   document.addEventListener("keydown", (event) => {
     if (!isMenu(event.target)) return;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") chosenByArrow = true;
