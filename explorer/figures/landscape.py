@@ -89,7 +89,7 @@ def plot_landscape(landscapes: Sequence[Landscape], view: str = "contour", langu
     for number, landscape in enumerate(landscapes):
         steps, rows = landscape.grid()
         z = [[_height(point.loss, high) for point in row] for row in rows]
-        common = {"x": steps, "y": steps, "colorscale": _COLOURS}
+        common: dict[str, Any] = {"x": steps, "y": steps, "colorscale": _COLOURS}
         name = landscape_name(landscape.source, language)
         if view == "surface":
             _add_surface(figure, number, common, z, (low, high), name)

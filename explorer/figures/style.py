@@ -37,8 +37,8 @@ INK = "#24292f"
 _FEW_DECADES = 2
 """Up to as many, powers of ten alone would leave an axis with a tick or two."""
 
-_PART_OF_A_DECADE = 0.6
-"""Below it 1, 2 and 5 times powers of ten would, too."""
+_PART_OF_A_DECADE = 1
+"""Below it 1, 2 and 5 times powers of ten would, too: plotly's own choice is as on a linear axis."""
 
 
 def template() -> go.layout.Template:

@@ -173,7 +173,8 @@ def test_lines_and_path(language: str) -> None:
     assert {trace.line.dash for trace in figure.data[:2]} == {"solid", "dash"}
     assert figure.layout.yaxis.type == figure.layout.yaxis2.type == "log"
     assert figure.layout.yaxis.dtick == figure.layout.yaxis2.dtick == 1
-    assert plot_landscape_lines([BOWL], language).layout.yaxis.dtick == "D2"  # from 1 to 5: no two powers of ten
+    steep = made(lambda a, b: 1 + 40 * a**2)
+    assert plot_landscape_lines([steep], language).layout.yaxis.dtick == "D2"  # from 1 to 41: two powers of ten
     path = LossPath(source(), tuple(PathPoint(t, loss, 0.5) for t, loss in ((0, 2.0), (0.5, 2.5), (1, 0.5))))
     assert list(plot_loss_path([path], language).data[0].y) == [2.0, 2.5, 0.5]
     assert "2.5" in describe_loss_path([path], language)
