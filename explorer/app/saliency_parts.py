@@ -38,11 +38,11 @@ class Part:
 
 
 PARTS = (
-    Part("strip", saliency_checks.stream_strip, (420, 420)),
+    Part("strip", saliency_checks.stream_strip, (320, 320)),
     Part("sanity", saliency_checks.stream_sanity, (420, 420)),
     Part("curves", saliency_checks.stream_curves, (400,)),
-    Part("features", saliency_features.stream_features, (460, 360)),
-    Part("units", saliency_features.stream_units, (460,)),
+    Part("features", saliency_features.stream_features, (320, 240)),
+    Part("units", saliency_features.stream_units, (320,)),
 )
 
 _running = Wanted()

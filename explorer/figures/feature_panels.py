@@ -53,9 +53,9 @@ def panels(results: Sequence[object], columns: int, rows: int, cell_height: floa
     two = len(results) == MOST_NETS
     side = (470 if two else 640) / columns  # px of a tile on a wide page
     figure = style.figure(round(min(720, rows * cell_height * side + _ROOM_PX)))
-    figure.update_layout(
-        showlegend=False, dragmode=False, meta={"panels": 2} if two else None, margin={"t": 56, "l": 48, "r": 12}
-    )
+    # No page makes the plot higher than its tiles are: (height of a panel for a width of 1, and how many panels).
+    meta = {"grid": [rows * cell_height / columns, len(results)]}
+    figure.update_layout(showlegend=False, dragmode=False, meta=meta, margin={"t": 56, "l": 48, "r": 12})
     return figure
 
 

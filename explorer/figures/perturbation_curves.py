@@ -26,7 +26,7 @@ _MOST_SQUARES = 1024
 """Of more squares it is said that they are single pixels."""
 
 _MOST_AREAS = 2
-"""Curves whose areas are written into the plot; those of more stand below it only, where there is room."""
+"""Curves whose areas stand at the plot's lower axis; those of more are in the caption only, where there is room."""
 
 _LITTLE_ROOM = 0.5
 """Of the whole picture's probability: where the baseline alone has more, there is little to lose."""
@@ -80,7 +80,8 @@ def plot_perturbation_curves(
                 hovertemplate="%{x:.0f} %: %{y:.1f} %<extra>%{fullData.name}</extra>",
             )
         _lay_out(figure, curves, labels, panel, kind, language)
-    figure.update_layout(showlegend=True, margin={"t": 56}, meta={"panels": 2})
+    # One below the other on a phone, they have room for the areas between them.
+    figure.update_layout(showlegend=True, margin={"t": 56}, meta={"panels": 2, "between": 0.2})
     return figure
 
 
@@ -128,12 +129,18 @@ def _lay_out(
     middle = (1 - _GAP) / 2
     targets = {one.target_name or str(one.target) for one in curves}
     name = targets.pop() if len(targets) == 1 else text("perturb.its_class", language)
+    # Below the axis, not in the plot, where curves go anywhere.
+    areas = [
+        text("perturb.area", language, curve=label, area=_share(getattr(one, f"{kind}_area")), random=_mean(one))
+        for one, label in zip(curves, labels, strict=True)
+        if len(curves) <= _MOST_AREAS
+    ]
     figure.update_layout(
         {
             f"xaxis{suffix}": {
                 "domain": [1 - middle, 1] if panel else [0, middle],
                 "anchor": f"y{suffix}",
-                "title": text(f"perturb.axis.{kind}", language),
+                "title": "<br>".join([text(f"perturb.axis.{kind}", language), *areas]),
                 "range": [-2, 102],
             },
             f"yaxis{suffix}": {
@@ -143,16 +150,6 @@ def _lay_out(
             },
         }
     )
-    if len(curves) > _MOST_AREAS:
-        return
-    lines = [
-        text("perturb.area", language, curve=label, area=_share(getattr(one, f"{kind}_area")), random=_mean(one))
-        for one, label in zip(curves, labels, strict=True)
-    ]
-    # Where there is usually no line: a falling curve leaves the upper right, a rising one the lower right.
-    place = {"x": 1, "xref": f"x{suffix} domain", "xanchor": "right", "yref": f"y{suffix} domain"}
-    place |= {"y": 0.02, "yanchor": "bottom"} if panel else {"y": 0.98, "yanchor": "top"}
-    figure.add_annotation(text="<br>".join(lines), align="right", showarrow=False, font={"size": 12}, **place)
 
 
 def describe_perturbation_curves(

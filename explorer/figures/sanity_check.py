@@ -22,6 +22,9 @@ from explorer.saliency_check_results import SanityCheck, SanityStep
 
 _HEIGHT = 700
 _ROWS = 2
+_STRIP = 0.48
+"""Where the tiles begin, above the lines."""
+
 _MOST_PX = 96
 """Side of a map as it is drawn: as many pixels as it gets on a large screen."""
 
@@ -80,11 +83,12 @@ def _add_strip(figure: go.Figure, picture: npt.NDArray[np.uint8], check: SanityC
         for column in range(columns)
     ]
     (left, top), *others = corners
+    wide, rows = columns * (1 + _GAP) - _GAP, _ROWS * (tall + _GAP + _LABEL) - _GAP
     fine = 1 / picture.shape[1]
     figure.add_image(source=source(picture), x0=left + fine / 2, dx=fine, y0=top + fine / 2, dy=fine, hoverinfo="skip")
-    labels = [text("sanity.picture", language)]
+    labels, empty = [text("sanity.picture", language)], []
     for number, (step, (left, top)) in enumerate(zip(check.steps, others, strict=False)):
-        shown = _drawn(step.values)
+        shown, name = _drawn(step.values), _label(number, step, language)
         fine = 1 / shown.shape[1]
         figure.add_heatmap(
             z=shown,
@@ -93,32 +97,39 @@ def _add_strip(figure: go.Figure, picture: npt.NDArray[np.uint8], check: SanityC
             y0=top + fine / 2,
             dy=tall / shown.shape[0],
             coloraxis="coloraxis",
-            name=_label(number, step, language),
+            name=name,
             hovertemplate="%{z} %<extra>%{fullData.name}</extra>",
         )
-        labels.append(_label(number, step, language))
+        labels.append(text("sanity.label", language, number=number, name=step.stage) if step.stage else name)
+        if step.is_empty:
+            empty.append((left + 0.5, top + tall / 2))
     for label, (left, top) in zip(labels, corners, strict=False):
         place = {"x": left, "y": top, "xref": "x", "yref": "y", "xanchor": "left", "yanchor": "bottom"}
         figure.add_annotation(text=label, showarrow=False, font={"size": 11}, borderpad=0, **place)
+    for x, y in empty:  # the tile is as dark as the scale's 0; above a narrow one there is no room for it
+        said = {"text": text("sanity.empty", language), "font": {"size": 11, "color": "#FFFFFF"}}
+        figure.add_annotation(x=x, y=y, xref="x", yref="y", showarrow=False, **said)
     ends = colours(check.signed)
     bar = colour_bar(text("saliency.scale.each", language), check.signed, language)
     bar["title"]["side"] = "top"
     figure.update_layout(
-        xaxis={"visible": False, "constrain": "domain", "range": [0, columns * (1 + _GAP) - _GAP]},
+        xaxis={"visible": False, "constrain": "domain", "range": [0, wide]},
         yaxis={
             "visible": False,
             "constrain": "domain",
-            "domain": [0.48, 1],
-            "range": [_ROWS * (tall + _GAP + _LABEL) - _GAP, 0],
+            "domain": [_STRIP, 1],
+            "range": [rows, 0],
             "scaleanchor": "x",
+            "constraintoward": "top",
         },
         coloraxis={
             "colorscale": ends["colorscale"],
             "cmin": ends["zmin"],
             "cmax": ends["zmax"],
-            "colorbar": {**bar, "yref": "paper", "y": 0.47, "yanchor": "top"},
+            "colorbar": {**bar, "yref": "paper", "y": _STRIP - 0.01, "yanchor": "top"},
         },
         margin={"t": 8},
+        meta={"strip": [rows / wide, _STRIP]},  # on a narrow page no higher than its tiles are
     )
 
 

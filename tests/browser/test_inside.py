@@ -89,3 +89,17 @@ def test_on_a_phone_nothing_sticks_out(visit: Visit, tab: str, chart: str) -> No
     visitor = visit(f"/ko?tab={tab}", viewport=PHONE)
     visitor.drawn(chart)
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("part", "most"), [("features", 1.6), ("sanity", 2.0)])
+def test_on_a_phone_tiles_leave_no_gap(visit: Visit, part: str, most: float) -> None:
+    """Plots made for a wide page would be 2.4 times as high as they are wide here, half of it empty."""
+    visitor = visit("/?tab=saliency&s=shipped:resnet20&s.vs=none&s.picture=chelsea", viewport=PHONE)
+    visitor.drawn("saliency-maps")
+    visitor.find(f"#saliency-{part}-go").click()
+    visitor.drawn(f"saliency-{part}-0")
+    expect(visitor.find(f"#saliency-{part}-going .at-work")).to_have_count(0)
+    box = visitor.find(f"#saliency-{part}-0 .plot[data-drawn=yes]").bounding_box()
+    assert box is not None
+    assert box["height"] / box["width"] < most

@@ -99,7 +99,8 @@ def test_two_nets_stand_side_by_side_each_on_its_own_scale() -> None:
         "<b>residual</b><br>layer2.1.relu2 · scale from 0 to 4",
         "<b>plain</b><br>layer2.1.relu2 · scale from 0 to 400",
     ]
-    assert figure.layout.meta["panels"] == 2
+    shape = abs(np.subtract(*figure.layout.yaxis.range)) / abs(np.subtract(*figure.layout.xaxis.range))
+    assert figure.layout.meta["grid"] == pytest.approx([shape, 2])  # what the page makes it as high as
     said = describe_feature_maps([maps(), strong], ["residual", "plain"])
     assert "Each net has its own scale" in said
 

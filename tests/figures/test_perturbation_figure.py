@@ -48,9 +48,10 @@ def test_curves_and_control_are_plotted_as_they_are() -> None:
     band = [list(trace.y) for trace in figure.data if not trace.line.width]
     assert band[:2] == [pytest.approx([80, 40, 10]), pytest.approx([80, 50, 10])]
     assert list(figure.data[0].x) == [0, 50, 100]
-    assert [note.text for note in figure.layout.annotations] == [
-        "resnet: area 0.325, random 0.450",
-        "resnet: area 0.575, random 0.450",
+    assert not figure.layout.annotations  # curves go anywhere: nothing is written over them
+    assert [axis.title.text for axis in (figure.layout.xaxis, figure.layout.xaxis2)] == [
+        "taken away, % of the picture<br>resnet: area 0.325, random 0.450",
+        "put back, % of the picture<br>resnet: area 0.575, random 0.450",
     ]
     assert [trace.name for trace in figure.data if trace.showlegend] == [
         "random order, 4 × 4 squares",
@@ -73,7 +74,7 @@ def test_several_share_the_control_where_it_is_the_same() -> None:
     )
     same = plot_perturbation_curves([GOOD, worse])
     assert [trace.name for trace in same.data][:1] == ["random order, 4 × 4 squares"]
-    assert not figure.layout.annotations  # no room for three areas
+    assert "area" not in figure.layout.xaxis.title.text  # no room for three
     lines = [trace for trace in figure.data if trace.name in "abc" and trace.xaxis == "x"]
     assert len({trace.line.dash for trace in lines}) == len({trace.line.color for trace in lines}) == 3
     two = plot_perturbation_curves([GOOD, replace(GOOD, target_name="cat")])

@@ -57,6 +57,8 @@ def test_each_map_stands_in_its_own_place_and_none_moves() -> None:
         assert figure.layout[axis].range == partly.layout[axis].range
     labels = [note.text for note in figure.layout.annotations]
     assert labels == ["picture", "0 · as is", "1 · head", "2 · layer3", "3 · stem"]
+    shape = abs(np.subtract(*figure.layout.yaxis.range)) / abs(np.subtract(*figure.layout.xaxis.range))
+    assert figure.layout.meta["strip"] == pytest.approx([shape, figure.layout.yaxis.domain[0]])
 
 
 def test_a_map_that_is_not_square_keeps_its_shape() -> None:
@@ -131,7 +133,11 @@ def test_what_chance_does_to_a_few_places_is_said() -> None:
 def test_empty_maps_are_marked_and_not_compared() -> None:
     gone = check(step("head", 0.8, 0.8, 0.9), step("layer3", NAN, NAN, NAN, 0.0), step("stem", NAN, NAN, NAN, 0.0))
     figure = plot_sanity_check(PICTURE, gone)
-    assert [note.text for note in figure.layout.annotations][-2:] == ["2 · layer3: empty", "3 · stem: empty"]
+    assert [note.text for note in figure.layout.annotations][-4:] == ["2 · layer3", "3 · stem", "empty", "empty"]
+    assert [trace.name for trace in figure.data if trace.type == "heatmap"][-2:] == [
+        "2 · layer3: empty",
+        "3 · stem: empty",
+    ]
     lines = [list(trace.y) for trace in figure.data if trace.type == "scatter"]
     assert lines[0] == [1, 0.8, None, None]
     assert np.asarray(figure.data[-3].z).max() == 0

@@ -150,6 +150,37 @@
       if (tiles && host.offsetWidth) layout.height = Math.min(layout.height, tiles[0] * (host.offsetWidth - 16) + tiles[1]);
       else if (square && host.offsetWidth) layout.height = Math.min(layout.height, host.offsetWidth - 70 + square);
       else layout.height = (layout.height || 320) + (narrow ? 14 * Math.min(6, card.figure.data.length) : 0);
+      const grid = layout.meta && layout.meta.grid; // panels of tiles: as high as they are in this width, too
+      if (grid && host.offsetWidth) {
+        const [shape, count] = grid;
+        const margin = { l: 64, r: 16, t: 28, b: 48, ...layout.margin };
+        const across = host.offsetWidth - 24 - margin.l - margin.r;
+        const high = shape * (narrow || count === 1 ? across : 0.46 * across);
+        const between = 100; // px: names of the axis below and of the next panel
+        const plot = narrow && count === 2 ? 2 * high + between : high;
+        if (narrow && count === 2) {
+          for (const [key, domain] of [["", [1 - high / plot, 1]], ["2", [0, high / plot]]]) {
+            layout["xaxis" + key] = { ...layout["xaxis" + key], domain: [0, 1] };
+            layout["yaxis" + key] = { ...layout["yaxis" + key], domain };
+          }
+        }
+        const whole = plot + margin.t + margin.b;
+        layout.height = narrow ? whole + 20 : Math.min(layout.height, whole); // a name of the axis in two lines
+      }
+      const strip = layout.meta && layout.meta.strip; // a strip of tiles above lines: [its shape, where it begins]
+      if (strip && narrow) { // what is below it keeps its height
+        const [shape, begins] = strip;
+        const margins = 80;
+        const before = layout.height - margins;
+        const after = begins * before + shape * (host.offsetWidth - 24 - 80);
+        const scale = Math.max(1, before / after);
+        layout.yaxis = { ...layout.yaxis, domain: [begins * scale, 1] };
+        layout.yaxis2 = { ...layout.yaxis2, domain: layout.yaxis2.domain.map((end) => end * scale) };
+        const bar = layout.coloraxis.colorbar;
+        layout.coloraxis = { ...layout.coloraxis, colorbar: { ...bar, y: bar.y * scale } };
+        layout.legend = { ...layout.legend, y: layout.legend.y * scale };
+        layout.height = before / scale + margins;
+      }
       if (narrow) layout.font = { ...layout.font, size: 11 };
       if (layout.meta && layout.meta.labels) layout.annotations = labelled(layout);
       if (narrow && layout.meta && layout.meta.labels) { // no room for names at the curves' ends: a legend instead
@@ -158,7 +189,8 @@
         layout.margin = { ...layout.margin, l: 48, r: 10 };
       }
       if (narrow && layout.meta && layout.meta.panels === 2) { // two charts side by side: one below the other
-        for (const [key, domain] of [["", [0.56, 1]], ["2", [0, 0.44]]]) {
+        const each = (1 - (layout.meta.between || 0.12)) / 2;
+        for (const [key, domain] of [["", [1 - each, 1]], ["2", [0, each]]]) {
           layout["xaxis" + key] = { ...layout["xaxis" + key], domain: [0, 1] };
           layout["yaxis" + key] = { ...layout["yaxis" + key], domain, showticklabels: true };
           const scene = "scene" + key; // or two surfaces, whose names stand where the paper says
