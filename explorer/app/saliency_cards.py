@@ -55,7 +55,7 @@ def maps_card(nets: Sequence[Any], maps: Sequence[Attribution], picture: Pixels,
     names = [net.name(language) for net in shown]
     said = [describe_saliency(one, language) for one in maps]
     caption = " ".join(f"{name}: {words}" for name, words in zip(names, said, strict=True))
-    titles = [map_title(name, one, language) for name, one in zip(names, maps, strict=True)]
+    titles = [map_title(name, one, language, with_method=False) for name, one in zip(names, maps, strict=True)]
     figure = plot_saliencies([as_seen(net, picture) for net in shown], maps, titles, language)
     return widgets.chart_value(figure, caption, saliencies_data(maps, names), maps[0].method, language)
 

@@ -23,8 +23,11 @@ from explorer.language import text
 Picture = npt.NDArray[np.uint8]
 
 _GAP = 0.06
-_LABEL_WIDE, _LABEL_NARROW = 0.1, 0.14
-"""Room between tiles, and for a line of their titles where two stand side by side and where more do: in widths."""
+_LABEL = 0.14
+"""Room between tiles, and for a line of their titles above each of several rows: in widths."""
+
+_LINE_PX = 16
+"""The same above the only row."""
 
 _MOST_IN_A_ROW = 5
 _FEW, _FEWER = 26, 17
@@ -73,8 +76,9 @@ def plot_saliencies(
     rows = math.ceil(len(attributions) / _MOST_IN_A_ROW)
     columns = math.ceil(len(attributions) / rows)
     broken = [_lines(title, _FEW if columns <= 2 else _FEWER) for title in titles]
-    label = (_LABEL_WIDE if columns <= 2 else _LABEL_NARROW) * max(title.count("<br>") + 1 for title in broken)
-    figure = style.figure(_SCALE_PX + round(rows * 1150 / max(columns, 2.4)))
+    lines = max(title.count("<br>") + 1 for title in broken)
+    label, room = (_LABEL * lines, 0) if rows > 1 else (0.0, _LINE_PX * lines)
+    figure = style.figure(_SCALE_PX + room + round(rows * 1150 / max(columns, 2.4)))
     for number, (picture, one, title, words) in enumerate(zip(pictures, attributions, titles, broken, strict=True)):
         height, width = one.values.shape
         tall = height / width
@@ -121,15 +125,21 @@ def plot_saliencies(
         },
         dragmode=False,
         showlegend=False,
-        margin={"t": 8, "b": _SCALE_PX, "l": 8, "r": 8},
+        margin={"t": 8 + room, "b": _SCALE_PX, "l": 8, "r": 8},
         # On a narrow page as high as the tiles are: (height for a width of 1, and px for the scale).
-        meta={"tiles": [(rows * (1 + _GAP + label) - _GAP) / (columns * (1 + _GAP) - _GAP), _SCALE_PX + 16]},
+        meta={"tiles": [(rows * (1 + _GAP + label) - _GAP) / (columns * (1 + _GAP) - _GAP), _SCALE_PX + room + 16]},
     )
     return figure
 
 
-def map_title(name: str, attribution: Attribution, language: str = "en") -> str:
+def map_title(name: str, attribution: Attribution, language: str = "en", *, with_method: bool = True) -> str:
     """What a map is of, in two lines: the net; by which method, of which class, and how probable it is to the net.
+
+    Args:
+        name: of the net.
+        attribution: the map.
+        language: `en` or `ko`.
+        with_method: False where it stands beside the figure anyway.
 
     >>> import numpy as np
     >>> evidence = np.ones((4, 4), np.float32)
@@ -137,7 +147,8 @@ def map_title(name: str, attribution: Attribution, language: str = "en") -> str:
     'ResNet-18<br>Grad-CAM · dog · 62.5 %'
     """
     target = attribution.target_name or str(attribution.target)
-    parts = (method_name(attribution.method, language), target, units.percent(attribution.probability))
+    method = [method_name(attribution.method, language)] if with_method else []
+    parts = (*method, target, units.percent(attribution.probability))
     return f"{name}<br>{' · '.join(parts)}"
 
 

@@ -286,6 +286,9 @@ def test_nets_beside_each_other_each_have_their_picture_and_values() -> None:
         "plain<br>Grad-CAM · dog · 62.5 %",
         "residual<br>Grad-CAM · cat · 25.0 %",
     ]
+    assert map_title("plain", maps[0], with_method=False) == "plain<br>dog · 62.5 %"
+    # The room for titles is as high as their lines, however wide the page is.
+    assert figure.layout.margin.t - plot_saliencies([PICTURE] * 2, maps, ["a", "b"]).layout.margin.t == 16
     assert figure.data[0].source != figure.data[2].source
     data = saliencies_data(maps, ["plain", "residual"])
     assert list(data.columns)[:5] == ["map", "method", "class", "probability", "layer"]
