@@ -58,7 +58,16 @@ def test_transfer(visit: Visit) -> None:
 def test_gradient_flow(visit: Visit) -> None:
     visitor = visit("/?tab=flow&flow=plain56,resnet56", viewport=DESK)
     visitor.drawn("flow-curves")
+    visitor.page.evaluate("scrollTo(0, 0)")
     take(visitor, "gradient_flow")
+
+
+def test_saliency(visit: Visit) -> None:
+    visitor = visit("/?tab=saliency&s=shipped:resnet18&s.vs=shipped:plain18&s.picture=chelsea", viewport=DESK)
+    visitor.drawn("saliency-maps")
+    visitor.quiet(streams=True)
+    visitor.find("#saliency-maps").scroll_into_view_if_needed()
+    take(visitor, "saliency")
 
 
 def test_sources(visit: Visit) -> None:
